@@ -1,0 +1,216 @@
+"""Rules files -> one book of rules: read, merged over each other, checked. The admin's errors are found here.
+
+A pack is a list of files; a later file overrides rules by id and key, parameters by key, patterns, clocks, tables of
+pairs and message templates by name. The shipped pack is an ordinary file. What a valid entry may say is :mod:`entries`;
+what its conditions mean is compiled in :mod:`compiled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from duban.errors import ConfigError, Problem
+from duban.rules.entries import ClockEntry, LadderEntry, RuleEntry, RulesFile, SuppressionEntry, TestEntry
+from duban.yamlfile import Document, nearest, read_document
+
+SHIPPED = {"guide": ("guide.yaml", "messages.yaml")}
+# Parameters that the engine itself reads: the ladder, the calendar's week, the state of a clock.
+ENGINE_PARAMS = frozenset({
+    "explain", "escalate_after_explain", "lag_unit", "due_on_nonworkday", "review_stops_lag", "weekly_lookback_weeks",
+    "sla_soon_fraction", "work_windows",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a file, for messages about it."""
+
+    document: Document
+    location: tuple[str | int, ...]
+
+    def problem(self, message: str, *, part: Sequence[str | int] = (), offset: int = 0, width: int = 0, on_key: bool = False) -> Problem:
+        """Return a problem at this place or at a part of it."""
+        return self.document.problem((*self.location, *part), message, offset=offset, width=width, on_key=on_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as it is in force, and where each of its keys was written."""
+
+    id: str
+    entry: RuleEntry
+    places: Mapping[str, Place]
+
+    def place(self, key: str) -> Place:
+        """Return where a key was written, or the rule itself."""
+        return self.places.get(key, self.places["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All rules in force with everything that they refer to."""
+
+    rules: Mapping[str, Rule]
+    params: Mapping[str, Any]
+    patterns: Mapping[str, str]
+    pairs: Mapping[str, frozenset[tuple[str, str]]]
+    clocks: Mapping[str, tuple[ClockEntry, Place]]
+    ladder: tuple[LadderEntry, Place] | None
+    suppression: tuple[tuple[SuppressionEntry, Place], ...]
+    messages: Mapping[str, Any]
+    tests: tuple[tuple[TestEntry, Place], ...] = ()
+    param_places: Mapping[str, Place] = field(default_factory=dict)
+
+    def enabled(self) -> Iterable[Rule]:
+        """Yield the rules that are on."""
+        return (rule for rule in self.rules.values() if rule.entry.enabled)
+
+
+def read_book(packs: Sequence[str | Path]) -> Book:
+    """Read and merge packs in order: shipped names or paths. Raises ``ConfigError`` with every mistake of every file."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for pack in packs:
+        for path in pack_files(pack):
+            try:
+                documents.append(read_document(path))
+            except ConfigError as error:
+                problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return merge(documents)
+
+
+def pack_files(pack: str | Path) -> list[Path]:
+    """Return the files of a pack: those of a shipped name, or the one path."""
+    if str(pack) in SHIPPED:
+        folder = files("duban").joinpath("rules", "packs")
+        return [Path(str(folder.joinpath(name))) for name in SHIPPED[str(pack)]]
+    return [Path(pack)]
+
+
+def merge(documents: Sequence[Document]) -> Book:
+    """Merge rules files in order into one book; see :func:`read_book`."""
+    merger = _Merger()
+    for document in documents:
+        merger.take(document)
+    return merger.book()
+
+
+def structure_problems(document: Document) -> tuple[RulesFile | None, list[Problem]]:
+    """Check a file against the form of rules files: (the file, []) or (None, every mistake)."""
+    try:
+        return RulesFile.model_validate(document.value), []
+    except ValidationError as error:
+        return None, [_structure_problem(document, dict(mistake)) for mistake in error.errors(include_url=False, include_input=False)]
+
+
+def _structure_problem(document: Document, mistake: Mapping[str, Any]) -> Problem:
+    location = tuple(part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part and not document.has((part,))))
+    if mistake["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = nearest(str(location[-1]), known)
+        hint = f"; did you mean {near!r}?" if near else ""
+        return document.problem(location, f"unknown key {location[-1]!r}{hint}", on_key=True)
+    if mistake["type"] == "missing":
+        return document.problem(location[:-1], f"the key {location[-1]!r} is missing here", on_key=True)
+    return document.problem(location, _sentence(mistake))
+
+
+def _sentence(mistake: Mapping[str, Any]) -> str:
+    context = mistake.get("ctx", {})
+    if "expected" in context:
+        return f"must be one of {context['expected']}"
+    return str(mistake["msg"]).removeprefix("Value error, ")
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    models: dict[str, Any] = {
+        "rules": RuleEntry, "clocks": ClockEntry, "ladder": LadderEntry, "suppression": SuppressionEntry, "tests": TestEntry,
+    }  # fmt: skip
+    model = models.get(str(location[0]), RulesFile) if location else RulesFile
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+class _Merger:
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.raw: dict[str, dict[str, Any]] = {}
+        self.places: dict[str, dict[str, Place]] = {}
+        self.params: dict[str, Any] = {}
+        self.param_places: dict[str, Place] = {}
+        self.patterns: dict[str, str] = {}
+        self.pairs: dict[str, frozenset[tuple[str, str]]] = {}
+        self.clocks: dict[str, tuple[ClockEntry, Place]] = {}
+        self.ladder: tuple[LadderEntry, Place] | None = None
+        self.suppression: list[tuple[SuppressionEntry, Place]] = []
+        self.messages: dict[str, Any] = {}
+        self.tests: list[tuple[TestEntry, Place]] = []
+
+    def take(self, document: Document) -> None:
+        content, problems = structure_problems(document)
+        self.problems += problems
+        if content is None:
+            return
+        self._parameters(document, content)
+        self.patterns |= content.patterns
+        self.pairs |= {name: frozenset((a, b) for a, b in rows) for name, rows in content.tables.items()}
+        self.clocks |= {name: (entry, Place(document, ("clocks", name))) for name, entry in content.clocks.items()}
+        if content.ladder is not None:
+            self.ladder = content.ladder, Place(document, ("ladder",))
+        self.suppression += [(entry, Place(document, ("suppression", i))) for i, entry in enumerate(content.suppression)]
+        self.messages |= content.messages
+        self.tests += [(entry, Place(document, ("tests", i))) for i, entry in enumerate(content.tests)]
+        seen: set[str] = set()
+        for index, entry in enumerate(content.rules):
+            place = Place(document, ("rules", index))
+            if entry.id in seen:
+                self.problems.append(place.problem(f"the rule {entry.id} stands in this file twice", part=("id",)))
+            seen.add(entry.id)
+            self._rule(document.value["rules"][index], place)
+
+    def _parameters(self, document: Document, content: RulesFile) -> None:
+        for name, value in content.params.items():
+            before = self.params.get(name)
+            if isinstance(before, dict) and isinstance(value, dict):
+                value = {**before, **value}
+            if before is not None and type(before) is not type(value) and not _both_numbers(before, value):
+                shown = "a mapping" if isinstance(before, dict) else type(before).__name__
+                self.problems.append(document.problem(("params", name), f"the parameter {name} must be {shown}, as in the pack before"))
+            self.params[name] = value
+            self.param_places[name] = Place(document, ("params", name))
+
+    def _rule(self, raw: Mapping[str, Any], place: Place) -> None:
+        rule_id = str(raw["id"])
+        self.raw.setdefault(rule_id, {}).update(raw)
+        places = self.places.setdefault(rule_id, {})
+        places |= {key: Place(place.document, (*place.location, key)) for key in raw}
+
+    def book(self) -> Book:
+        rules = {}
+        for rule_id, raw in self.raw.items():
+            entry = RuleEntry.model_validate(raw)
+            rule = Rule(rule_id, entry, self.places[rule_id])
+            rules[rule_id] = rule
+            for key in ("name", "of", "test", "level", "text"):
+                if getattr(entry, key if key != "text" else "text") in (None, (), ""):
+                    near = nearest(rule_id, [other for other in self.raw if other != rule_id and len(self.raw[other]) > 3])
+                    hint = f" (did you mean to change {near}?)" if near and len(raw) <= 3 else ""
+                    self.problems.append(rule.place("id").problem(f"the rule {rule_id} has no {key!r}{hint}"))
+        if self.problems:
+            raise ConfigError(self.problems)
+        return Book(
+            rules, self.params, self.patterns, self.pairs, self.clocks, self.ladder, tuple(self.suppression),
+            self.messages, tuple(self.tests), self.param_places,
+        )  # fmt: skip
+
+
+def _both_numbers(left: Any, right: Any) -> bool:
+    numbers = (int, float)
+    return isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(left, bool) and not isinstance(right, bool)

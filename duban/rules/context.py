@@ -1,0 +1,460 @@
+"""What a compiled condition reads: one :class:`Context` per item, one :class:`World` for all of them.
+
+The world holds what is the same for every item of a judgement (the moment, the calendar, the directory, the indexes);
+a context holds the item's values and what the engine derived for it. Names here are the names of
+``rules.language.scope``; nothing here knows a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from duban.item import Item, Person, fields_of, places_of
+from duban.people import Directory
+from duban.rules.calendar import Calendar
+from duban.rules.clock import Clock
+from duban.rules.memory import Alert, Memory
+from duban.wording import Language
+
+if TYPE_CHECKING:
+    from duban.rules.clocks import ClockReading
+
+_FRESH = Memory()
+_CLOSED_WORDS = {"issue": ("已完成", "取消"), "dispute": ("已完成", "取消"), "risk": ("已完成", "取消")}
+_CLOSED_TEXTS = {"issue": (), "dispute": ("已决策",), "risk": ("已关闭", "关闭", "closed")}
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """One table as judging sees it.
+
+    ``mapped`` holds the fields that have a column, per kind. ``complete`` tells that every row was read in this
+    cycle; ``known`` that at least an earlier complete read is remembered. ``last_read`` is when the table was last
+    read completely before this cycle. ``live`` is its mode.
+    ``machine_update`` says that the tool itself moves 最近更新, also when duban writes (C17).
+    """
+
+    source: str
+    name: str
+    tool: str
+    mapped: Mapping[str, frozenset[str]]
+    complete: bool = True
+    known: bool = True
+    live: bool = True
+    machine_update: bool = False
+    last_read: datetime | None = None
+    swapped_headings: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of item that the table holds."""
+        return tuple(self.mapped)
+
+
+class Context:
+    """One item while it is judged. Slots only: a million of them must fit."""
+
+    __slots__ = (
+        "_clocks", "active", "alert", "bad", "closed", "effective_due", "explained", "explained_at",
+        "explanation_parts", "hits", "item", "lag_days", "ladder_due", "laddered", "memory", "moves", "open",
+        "renewed", "table", "terminal", "v", "world",
+    )  # fmt: skip
+
+    def __init__(self, item: Item, table: TableView, memory: Memory, world: World) -> None:
+        self.item, self.table, self.memory, self.world = item, table, memory, world
+        self.v = item.values
+        self.bad: Any = frozenset(key for key, _ in item.bad) if item.bad else None
+        self.hits: tuple[str, ...] = ()
+        self.alert: Alert = memory.alert
+        self.renewed: Memory = memory
+        self.moves: tuple[str, ...] = ()
+        self._clocks: dict[str, ClockReading] | None = None
+        self.active = self.open = self.terminal = self.laddered = self.explained = False
+        self.lag_days: int | None = None
+        self.effective_due: date | None = None
+        self.ladder_due: date | None = None
+        self.explained_at: datetime | None = None
+        self.explanation_parts = 0
+        self.closed = _is_closed(item)
+
+    # --- the item and its neighbours
+
+    def get(self, key: str) -> Any:
+        """Return a field's value by key."""
+        return self.item.get(key)
+
+    @property
+    def project(self) -> Context:
+        """The project this item belongs to, or nobody: a project without values."""
+        return self.world.project_of(self)
+
+    @property
+    def upstream(self) -> Sequence[Context]:
+        """The tasks this one waits for; a code that several rows have stands for each of them."""
+        return [found for link in self.get("upstream") or () for found in self.world.linked(self, link)]
+
+    def collected(self, kind: str) -> Sequence[Context]:
+        """Return the items of a kind that belong to this project."""
+        return self.world.of_project(self, kind)
+
+    def missing_links(self, links: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the links that lead to no row."""
+        return tuple(link for link in links or () if not self.world.linked(self, link))
+
+    @property
+    def same_code(self) -> int:
+        """How many rows of all tools have this code."""
+        return len(self.world.by_code.get(self.item.code, ())) if self.item.code else 1
+
+    @property
+    def initiator(self) -> str | None:
+        """The initiating department, of the item or of its project."""
+        own = self.get("initiator_dept") or self.project.get("initiator_dept")
+        return own if isinstance(own, str) else None
+
+    @property
+    def project_phase(self) -> str | None:
+        """The phase of the item's project."""
+        phase = self.project.get("phase")
+        return phase if isinstance(phase, str) else None
+
+    @property
+    def unreadable_dates(self) -> tuple[str, ...]:
+        """Date fields whose cell is not a date, by their Chinese names."""
+        if not self.bad:
+            return ()
+        return tuple(f.zh for f in fields_of(self.item.kind) if f.key in self.bad and f.type in {"date", "datetime"})
+
+    # --- what the ladder left here
+
+    @property
+    def status(self) -> str | None:
+        """The canonical status, ``None`` when unknown."""
+        return self.item.get("status")  # type: ignore[return-value]
+
+    @property
+    def previous_status(self) -> str | None:
+        """The status before the present one."""
+        return self.renewed.previous_status
+
+    @property
+    def alert_state(self) -> str:
+        """Where the item stands in the life cycle."""
+        return self.alert.state
+
+    @property
+    def alert_at(self) -> datetime | None:
+        """When the current notice was sent."""
+        return self.alert.at
+
+    @property
+    def explain_deadline(self) -> datetime | None:
+        """Until when the current notice is to be answered."""
+        return self.alert.explain_deadline
+
+    @property
+    def notices(self) -> int:
+        """Notices of this cycle."""
+        return self.alert.notices
+
+    @property
+    def notice_outstanding(self) -> bool:
+        """A notice was sent and not yet answered or resolved."""
+        return self.alert.state in {"滞后预警已发", "超时未说明", "已升级"}
+
+    @property
+    def notice_sent_now(self) -> bool:
+        """The notice is sent at this very moment (a second run at the same ``now`` says the same)."""
+        return self.notice_outstanding and self.alert.at == self.world.now
+
+    @property
+    def explained_late(self) -> bool:
+        """The last notice was answered after its deadline."""
+        return bool(self.alert.explained_late)
+
+    @property
+    def explanation_note(self) -> str:
+        """A sentence for an explanation that is older than the notice it should answer; else an empty text."""
+        old = self.notice_outstanding and self.explanation_parts == 3 and not self.explained
+        texts = {"zh": "；所填说明早于本次预警或日期已过，不算答复", "en": "; the explanation given does not answer this notice"}
+        return texts[self.world.language] if old else ""
+
+    @property
+    def escalate_at(self) -> datetime | None:
+        """When an unanswered notice is escalated."""
+        return self.due_by(self.alert.explain_deadline, self.world.params["escalate_after_explain"])
+
+    @property
+    def stored_due(self) -> date | None:
+        """The due cell as it was at the notice; the baseline stands in for an older state's first notice (C25)."""
+        if self.alert.due_cell is not None:
+            return self.alert.due_cell
+        return self.alert.baseline_due if self.alert.notices == 1 else None
+
+    @property
+    def human_update(self) -> datetime | None:
+        """The last change by a person (C17)."""
+        return self.renewed.human_at
+
+    @property
+    def changed_since_signing(self) -> tuple[str, ...]:
+        """Fields that differ from the baseline stored when the table was signed."""
+        now = dict(signed_values(self))
+        names = {f.key: f.zh for f in fields_of(self.item.kind)}
+        return tuple(names[key] for key, value in self.renewed.baseline if now.get(key) != value)
+
+    def clock(self, name: str) -> ClockReading:
+        """Return how a clock of the pack stands for this item."""
+        if self._clocks is None:
+            self._clocks = {}
+        if name not in self._clocks:
+            self._clocks[name] = self.world.read_clock(name, self)
+        return self._clocks[name]
+
+    def forget_clocks(self) -> None:
+        """Read clocks anew: the ladder has moved."""
+        self._clocks = None
+
+    # --- functions of the language
+
+    def wd(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
+        """Workdays after ``start`` up to ``end``."""
+        first, last = self.day(start), self.day(end)
+        return None if first is None or last is None else self.world.calendar.wd(first, last)
+
+    def workdays(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
+        """Workdays from ``start`` to ``end``, both included."""
+        first, last = self.day(start), self.day(end)
+        return None if first is None or last is None else self.world.calendar.wd(first - timedelta(days=1), last)
+
+    def is_workday(self, day: date | datetime | None) -> bool | None:
+        """Whether a day is a workday."""
+        found = self.day(day)
+        return None if found is None else self.world.calendar.is_workday(found)
+
+    def next_workday(self, day: date | datetime | None) -> date | None:
+        """The first workday after a day."""
+        found = self.day(day)
+        return None if found is None else self.world.calendar.next_workday(found)
+
+    def day(self, moment: date | datetime | None) -> date | None:
+        """The local date of a moment."""
+        if isinstance(moment, datetime):
+            return moment.astimezone(self.world.zone).date()
+        return moment
+
+    def at(self, day: date | datetime | None, clock_time: str) -> datetime | None:
+        """A local time on a day."""
+        found = self.day(day)
+        return None if found is None else datetime.combine(found, time.fromisoformat(clock_time), self.world.zone)
+
+    def due_by(self, start: datetime | None, parameter: Mapping[str, Any]) -> datetime | None:
+        """A start plus a clock parameter, in its mode."""
+        return None if start is None else self.world.deadline(start, parameter, self.department)
+
+    @property
+    def department(self) -> str | None:
+        """The department whose hours a clock of this item runs by: the responsible one, else the owner's."""
+        responsible = self.get("responsible_dept")
+        if responsible:
+            return str(responsible[0])
+        for person in self.get("owner") or ():
+            home = self.world.directory.home(self.world.directory.name_of(person) or person.name)
+            if home is not None:
+                return home.name
+        return None
+
+    def minutes(self, duration: timedelta | None) -> float | None:
+        """A duration in minutes."""
+        return None if duration is None else duration.total_seconds() / 60
+
+    def hours(self, duration: timedelta | None) -> float | None:
+        """A duration in hours."""
+        return None if duration is None else duration.total_seconds() / 3600
+
+    def contains(self, text: str | None, part: str | None) -> bool | None:
+        """Whether a text contains another."""
+        return None if text is None or part is None else part in text
+
+    def starts_with(self, text: str | None, part: str | None) -> bool | None:
+        """Whether a text starts with another."""
+        return None if text is None or part is None else text.startswith(part)
+
+    def ends_with(self, text: str | None, part: str | None) -> bool | None:
+        """Whether a text ends with another."""
+        return None if text is None or part is None else text.endswith(part)
+
+    def length(self, text: str | None) -> int | None:
+        """How many characters a text has."""
+        return None if text is None else len(text)
+
+    def common(self, left: Sequence[str] | None, right: Sequence[str] | None) -> tuple[str, ...]:
+        """What two lists share."""
+        return tuple(member for member in left or () if member in (right or ()))
+
+    def departments(self, people: Sequence[Person] | None) -> tuple[str, ...]:
+        """The departments of people, each once."""
+        homes = (self.world.directory.home(self.world.directory.name_of(p) or p.name) for p in people or ())
+        return tuple(dict.fromkeys(home.name for home in homes if home is not None))
+
+    def unknown_people(self, people: Sequence[Person] | None) -> tuple[str, ...]:
+        """Those who are not in the directory."""
+        return tuple(p.name or p.id for p in people or () if self.world.directory.name_of(p) is None)
+
+    def is_person(self, text: str | None) -> bool | None:
+        """Whether a text names somebody of the directory."""
+        return None if text is None else self.world.directory.name_of(Person("", text)) is not None
+
+    def is_superior(self, text: str | None) -> bool | None:
+        """Whether a text names a 上级领导: the word itself, or a superior of the directory (C26)."""
+        if text is None:
+            return None
+        return any(part == "上级领导" or part in self.world.directory.superiors for part in split_names(text))
+
+    def stands_for(self, text: str | None, department: str | None) -> bool | None:
+        """Whether a text names a department, its head or its liaison (C26)."""
+        if text is None or department is None:
+            return None
+        found = self.world.directory.department(department)
+        if found is None:
+            return department in split_names(text)
+        return any(
+            part in {found.name, found.head, found.liaison} or self.world.directory.department(part) == found
+            for part in split_names(text)
+        )
+
+
+def split_names(text: str) -> list[str]:
+    """Split a text cell that lists names at 、 , ， ; ； / (C26)."""
+    for separator in "，、；;/\n":
+        text = text.replace(separator, ",")
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def signed_values(context: Context) -> tuple[tuple[str, str], ...]:
+    """Return what a signed plan table fixes of a task, as text: due date, standard, R and A."""
+    keys = ("due", "standard", "responsible_dept", "accountable")
+    return tuple((key, str(context.get(key))) for key in keys)
+
+
+def _is_closed(item: Item) -> bool:
+    """Convention C21."""
+    if item.kind not in _CLOSED_WORDS:
+        return False
+    if item.kind == "issue" and item.get("resolved_at") is not None:
+        return True
+    if item.kind == "dispute" and item.get("decision"):
+        return True
+    text = str(item.get("status_text") or "").strip().casefold()
+    return item.get("status") in _CLOSED_WORDS[item.kind] or text in _CLOSED_TEXTS[item.kind]
+
+
+@dataclass
+class World:
+    """Everything that is the same for all items of one judgement. Times are aware, in ``zone``."""
+
+    now: datetime
+    zone: ZoneInfo
+    calendar: Calendar
+    clocks: Clock
+    directory: Directory
+    params: Mapping[str, Any]
+    clock_rule: Callable[[str, str, frozenset[str]], Any]
+    language: Language = "zh"
+    contexts: list[Context] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = self.now.astimezone(self.zone)
+        self.today = self.now.date()
+        self.by_code: dict[str, list[Context]] = {}
+        self._by_record: dict[tuple[str, str], list[Context]] = {}
+        self._projects: dict[str, Context] = {}
+        self._of_project: dict[tuple[str, str], list[Context]] = {}
+        self._signed: dict[Any, bool] = {}
+        self._nobody = Context(
+            Item(("", "", ""), "project", (None,) * len(places_of("project"))),  # type: ignore[arg-type]
+            TableView("", "", "", {"project": frozenset()}), _FRESH, self,
+        )  # fmt: skip
+
+    def add(self, context: Context) -> None:
+        """Take one item into the indexes."""
+        self.contexts.append(context)
+        item = context.item
+        if item.code:
+            self.by_code.setdefault(item.code, []).append(context)
+        self._by_record.setdefault((item.ref.source, item.ref.record), []).append(context)
+        if item.kind == "project":
+            self._projects.setdefault(item.title, context)
+        else:
+            self._of_project.setdefault((str(item.get("project") or ""), item.kind), []).append(context)
+
+    @cached_property
+    def uncovered_years(self) -> tuple[str, ...]:
+        """Years used by clocks or due dates that have no calendar data (CFG-02)."""
+        days = [self.today, self.today + timedelta(days=14)]
+        days += [day for context in self.contexts for day in (context.effective_due, context.get("need_by")) if day]
+        return tuple(str(year) for year in self.calendar.uncovered(days))
+
+    def is_signed(self, project: Context) -> bool:
+        """Whether every department of a project has signed its plan table."""
+        key = project.item.ref
+        if key not in self._signed:
+            asked = frozenset(project.get("participating_depts") or ())
+            self._signed[key] = bool(asked) and asked <= frozenset(project.get("signed_plan_depts") or ())
+        return self._signed[key]
+
+    def linked(self, context: Context, link: str) -> Sequence[Context]:
+        """Return the tasks that a link means: rows with this code, else the row of the same source with this id."""
+        found = self.by_code.get(link) or self._by_record.get((context.item.ref.source, link)) or []
+        return [other for other in found if other.item.kind == "task"]
+
+    def project_of(self, context: Context) -> Context:
+        """Return an item's project, itself for a project."""
+        if context.item.kind == "project":
+            return context
+        return self._projects.get(str(context.get("project") or ""), self._nobody)
+
+    def of_project(self, context: Context, kind: str) -> Sequence[Context]:
+        """Return the items of a kind in a project."""
+        return self._of_project.get((context.item.title, kind), ())
+
+    def deadline(self, start: datetime, parameter: Mapping[str, Any], department: str | None = None) -> datetime:
+        """Return start + hours in the parameter's mode."""
+        return self.clocks.deadline(start, timedelta(hours=parameter["hours"]), parameter["mode"], department)
+
+    def read_clock(self, name: str, context: Context) -> ClockReading:
+        """Return how a clock stands for an item."""
+        kind = context.item.kind
+        reading: ClockReading = self.clock_rule(name, kind, context.table.mapped[kind])(context, self)
+        return reading
+
+    # --- the last completed week (C12)
+
+    @cached_property
+    def _week(self) -> date:
+        return self.calendar.completed_week(self.now).monday
+
+    @property
+    def week_monday(self) -> date:
+        """Monday of W."""
+        return self._week
+
+    @property
+    def week_sunday(self) -> date:
+        """Sunday of W."""
+        return self._week + timedelta(days=6)
+
+    @cached_property
+    def week_last_workday(self) -> date | None:
+        """The last workday of W, ``None`` in a week without any."""
+        return self.calendar.last_workday(self.calendar.completed_week(self.now))
+
+    @property
+    def lookback_start(self) -> date:
+        """Monday of the first week whose records of lateness are still listed."""
+        return self._week - timedelta(weeks=int(self.params.get("weekly_lookback_weeks", 1)) - 1)

@@ -1,0 +1,291 @@
+"""Judging: (book, snapshot, now) -> judgement. Pure: the same arguments give the same answer, always.
+
+Order: every item gets a context; statuses and explanations are compared with what is remembered; tasks climb the
+ladder; the rules run, stratum by stratum; findings become sentences; the messages that these findings and transitions
+call for are named. What is written, sent and stored is decided elsewhere (``sync``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from duban.item import Item, Ref
+from duban.people import Directory
+from duban.rules.calendar import Calendar
+from duban.rules.clock import Clock
+from duban.rules.compiled import CompiledBook, Ready, TableRules
+from duban.rules.context import Context, TableView, World, signed_values
+from duban.rules.ladder import climb
+from duban.rules.memory import Alert, Memory
+from duban.rules.notices import Notice, notices_of
+from duban.rules.sentences import fill, recipients
+from duban.wording import Language
+
+LEVELS = {"critical": "红", "warn": "黄", "info": "绿"}
+_ORDER = {"绿": 0, "黄": 1, "红": 2}
+_SKEW = timedelta(seconds=60)  # between our clock and the tool's: an edit this soon after our write may be our write
+
+
+class Finding(NamedTuple):
+    """One rule that holds now, with its sentence in the judgement's language."""
+
+    rule: str
+    name: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is judged: tables, items (the mirror), and what is remembered of each item."""
+
+    tables: Mapping[tuple[str, str], TableView]
+    items: Sequence[Item]
+    memories: Mapping[Ref, Memory]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What judging says of one item.
+
+    ``frozen`` items belong to a table that was not read completely: nothing of theirs is resolved, written, sent or
+    remembered. ``lag_days`` is ``None`` outside the ladder. ``memory`` is what to remember.
+    """
+
+    item: Item
+    findings: tuple[Finding, ...]
+    level: str
+    state: str
+    lag_days: int | None
+    effective_due: date | None
+    sla: str
+    sla_due: datetime | None
+    alert: Alert
+    memory: Memory
+    moves: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    upstream: str
+    frozen: bool
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids of the rules that hold, sorted."""
+        return tuple(finding.rule for finding in self.findings)
+
+
+class TableVerdict(NamedTuple):
+    """What judging says of a table as a whole."""
+
+    findings: tuple[Finding, ...]
+    missing: tuple[str, ...]
+
+
+class Judgement(NamedTuple):
+    """The whole answer: verdicts in the order of the snapshot's items, tables, findings of the system itself."""
+
+    verdicts: tuple[Verdict, ...]
+    tables: Mapping[tuple[str, str], TableVerdict]
+    system: tuple[Finding, ...]
+
+
+class TableSubject:
+    """A table, or the system, while rules about it are judged."""
+
+    __slots__ = ("hits", "item", "missing_fields", "swapped_headings", "uncovered_years")
+
+    def __init__(self, missing: Sequence[str] = (), swapped: Sequence[str] = (), uncovered: Sequence[str] = ()) -> None:
+        self.uncovered_years = tuple(uncovered)
+        self.missing_fields, self.swapped_headings = tuple(missing), tuple(swapped)
+        self.hits: tuple[str, ...] = ()
+        self.item: Item | None = None
+
+
+def evaluate(
+    book: CompiledBook,
+    snapshot: Snapshot,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    calendar: Calendar,
+    directory: Directory,
+    language: Language = "zh",
+) -> Judgement:
+    """Judge every item of a snapshot at ``now`` (aware). See the module."""
+    world = World(now, zone, calendar, Clock(calendar), directory, book.params, book.clock_rule, language)
+    judge = _Judge(book, world, snapshot)
+    judge.prepare()
+    judge.run_rules()
+    verdicts = tuple(judge.verdict(context) for context in world.contexts)
+    tables = {key: judge.table_verdict(table) for key, table in snapshot.tables.items()}
+    return Judgement(verdicts, tables, judge.findings_about("system", TableSubject(uncovered=world.uncovered_years)))
+
+
+class _Judge:
+    def __init__(self, book: CompiledBook, world: World, snapshot: Snapshot) -> None:
+        self.book, self.world, self.snapshot = book, world, snapshot
+        self._unknown = frozenset(
+            kind for table in snapshot.tables.values() if not table.complete and not table.known for kind in table.mapped
+        )
+        self._rules: dict[tuple[int, str], TableRules] = {}
+
+    def rules_for(self, context: Context) -> TableRules:
+        table, kind = context.table, context.item.kind
+        key = (id(table), kind)
+        if key not in self._rules:
+            self._rules[key] = self.book.table_rules(kind, table.mapped[kind], table.tool, self._unknown)
+        return self._rules[key]
+
+    def prepare(self) -> None:
+        fresh, memories = Memory(), self.snapshot.memories
+        for item in self.snapshot.items:
+            table = self.snapshot.tables[item.ref.source, item.ref.table]
+            self.world.add(Context(item, table, memories.get(item.ref, fresh), self.world))
+        for context in self.world.contexts:
+            if context.item.kind == "task":
+                climb(context, self.rules_for(context).ladder)
+            _remember(context)
+
+    def run_rules(self) -> None:
+        strata = sorted({s for c in self.world.contexts for s in self.rules_for(c).strata})
+        for stratum in strata:
+            for context in self.world.contexts:
+                function = self.rules_for(context).strata.get(stratum)
+                if function is not None:
+                    found: list[str] = []
+                    function(context, self.world, found.append)
+                    if found:
+                        context.hits = (*context.hits, *found)
+
+    # --- verdicts
+
+    def verdict(self, context: Context) -> Verdict:
+        frozen = not context.table.complete
+        rules = self.rules_for(context).rules
+        held = {*context.hits, *(context.memory.findings if frozen else ())} & set(rules)
+        ready = [rules[rule_id] for rule_id in sorted(held)]
+        findings = tuple(self._finding(each, context) for each in ready)
+        self._escalate(context, ready)
+        sla, sla_due = self._sla(context)
+        memory = context.memory if frozen else replace(
+            context.renewed, alert=context.alert, findings=tuple(sorted(held)), imported=False
+        )  # fmt: skip
+        return Verdict(
+            context.item, findings, worst(findings), context.alert.state, context.lag_days, context.effective_due,
+            sla, sla_due, context.alert, memory, context.moves,
+            () if frozen else notices_of(context, ready, self.book), upstream_state(context), frozen,
+        )  # fmt: skip
+
+    def _finding(self, ready: Ready, context: Context | TableSubject) -> Finding:
+        entry, language = ready.rule.entry, self.world.language
+        assert entry.name is not None
+        assert entry.level is not None
+        return Finding(ready.rule.id, entry.name.in_language(language), entry.level, fill(ready.sentences[language], context, self.world))
+
+    def _escalate(self, context: Context, ready: Sequence[Ready]) -> None:
+        """Note to whom and when an item was escalated: the ladder's T8 and T10, or a breach that names an esc."""
+        if context.item.kind == "task":
+            by = self.book.book.ladder[0].escalated_by if self.book.book.ladder else ()
+            if context.moves and context.moves[-1] in {"T8", "T10"}:
+                people = [r for each in ready if each.rule.id in by for r in recipients(each.to, context, self.world)]
+            else:
+                return
+        elif context.alert.escalated_at is None:
+            people = [r for each in ready if each.esc for r in recipients(each.esc, context, self.world)]
+        else:
+            return
+        if people:
+            names = ",".join(dict.fromkeys(person.name for person in people))
+            context.alert = replace(context.alert, escalated_at=self.world.now, escalated_to=names)
+
+    def _sla(self, context: Context) -> tuple[str, datetime | None]:
+        if context.item.kind == "task":
+            ladder = self.book.book.ladder
+            if ladder is not None and context.notice_outstanding:
+                return context.clock(ladder[0].clock).state, None
+            return context.alert.sla, None
+        clock = self.book.shown_clock(context.item.kind)
+        if clock is None:
+            return "不适用", None
+        reading = context.clock(clock)
+        return reading.state, reading.deadline
+
+    # --- tables and the system
+
+    def table_verdict(self, table: TableView) -> TableVerdict:
+        missing: list[str] = []
+        for kind, mapped in table.mapped.items():
+            missing += [key for key in self.book.needed_fields(kind, table.tool) if key not in mapped and key not in missing]
+        subject = TableSubject(missing, table.swapped_headings)
+        return TableVerdict(self.findings_about("table", subject), tuple(missing))
+
+    def findings_about(self, what: str, subject: TableSubject) -> tuple[Finding, ...]:
+        rules = self.book.table_rules(what, frozenset(), "")
+        found: list[str] = []
+        for _, function in sorted(rules.strata.items()):
+            function(subject, self.world, found.append)  # type: ignore[arg-type]
+            subject.hits = tuple(found)
+        return tuple(self._finding(rules.rules[rule_id], subject) for rule_id in sorted(found))
+
+
+def worst(findings: Sequence[Finding]) -> str:
+    """Return the colour of the worst severity, 绿 without findings (C13)."""
+    return max((LEVELS[finding.level] for finding in findings), key=_ORDER.__getitem__, default="绿")
+
+
+def upstream_state(context: Context) -> str:
+    """Return how the tasks one waits for stand, in the order of the cell: code, status, lag when late."""
+    if context.item.kind != "task":
+        return ""
+    language, parts = context.world.language, []
+    for link in context.get("upstream") or ():
+        found = context.world.linked(context, link)
+        if not found:
+            parts.append(f"{link} (not found)")
+        for other in found:
+            late = f" 滞后{other.lag_days}个工作日" if language == "zh" else f" {other.lag_days} workdays late"
+            shown = other.status or other.get("status_text") or "?"
+            parts.append(f"{other.item.code or link} {shown}{late if other.lag_days else ''}")
+    return ",".join(parts)
+
+
+# --- what is remembered
+
+
+def human_fingerprint(item: Item) -> str:
+    """Return a fingerprint of the cells that people edit: every value but the time of the last update."""
+    last = item.get("last_update")
+    cells = [repr(value) for value in item.values if value is None or value is not last]
+    return hashlib.blake2b("\x1f".join((*cells, repr(item.bad))).encode(), digest_size=8).hexdigest()
+
+
+def _remember(context: Context) -> None:
+    """Keep the status span, the last human change (C17) and the signed baseline."""
+    memory, status, now = context.renewed, context.item.get("status"), context.world.now
+    changes: dict[str, object] = {}
+    if isinstance(status, str) and status != memory.status:
+        changes |= {"status": status, "status_since": now, "previous_status": memory.status}
+    updated = _human_update(context, memory)
+    if updated != memory.human_at:
+        changes["human_at"] = updated
+    if context.item.kind == "task":
+        signed = context.world.is_signed(context.project)
+        if signed != bool(memory.baseline):
+            changes["baseline"] = signed_values(context) if signed else ()
+    if changes:
+        context.renewed = replace(memory, **changes)  # type: ignore[arg-type]
+
+
+def _human_update(context: Context, memory: Memory) -> datetime | None:
+    cell = context.get("last_update")
+    if cell is None:
+        return memory.human_at
+    updated: datetime = cell
+    if memory.written_at is None or memory.human_at is None or not context.table.machine_update:
+        return updated
+    by_a_person = updated > memory.written_at + _SKEW or memory.human != human_fingerprint(context.item)
+    return updated if by_a_person else memory.human_at

@@ -1,0 +1,272 @@
+"""The life cycle of a lagging task: catalogue section 7, T1 to T14, as one pure step.
+
+The ladder knows states, times and transitions. Which conditions make a task 临期, 轻微滞后 or 滞后预警 are rules of the
+pack (``ladder: steps`` names them); they are handed in as predicates. Conventions C5 to C9, C18 and C25.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from duban.rules.memory import Alert, Memory
+
+if TYPE_CHECKING:
+    from duban.rules.context import Context
+
+SOON, MINOR, SENT, OVERDUE, ESCALATED = "临期", "轻微滞后", "滞后预警已发", "超时未说明", "已升级"
+EXPLAINED, CLEARED, NORMAL = "已说明", "已解除", "正常"
+OUTSTANDING = frozenset({SENT, OVERDUE, ESCALATED})
+STEPS = {"soon": SOON, "minor": MINOR, "notice": SENT}
+_ENDED = frozenset({"已完成", "取消"})
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the three cells 滞后原因, 调整计划, 调整后完成日期 say: how many are given, whether they are complete (C9)."""
+
+    parts: int
+    complete: bool
+    at: datetime | None
+    new_due: date | None
+
+
+Predicate = Callable[["Context"], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The pack's steps as predicates (``None``: the rule is off or not applicable), and the parameters it needs."""
+
+    soon: Predicate | None
+    minor: Predicate | None
+    notice: Predicate | None
+
+    def step(self, context: Context) -> str | None:
+        """Return the highest step that holds: notice, minor, soon or None."""
+        for name, predicate in (("notice", self.notice), ("minor", self.minor), ("soon", self.soon)):
+            if predicate is not None and predicate(context):
+                return name
+        return None
+
+
+def climb(context: Context, ladder: Ladder) -> None:
+    """Move a task along the ladder at ``context.world.now`` and leave the outcome in the context."""
+    _stand(context)
+    memory = _remember_explanation(context)
+    explanation = read_explanation(context, memory)
+    alert = _start(context, explanation)
+    moves: list[str] = []
+    alert = _answer(context, alert, explanation, moves)
+    if _ended(context):
+        alert = _clear(alert, moves)
+    else:
+        alert = _deadlines(context, alert, explanation, moves)
+        if context.laddered:
+            alert = _steps(context, alert, explanation, ladder, moves)
+    context.moves = tuple(moves)
+    _settle(context, alert, explanation, memory)
+
+
+def _stand(context: Context) -> None:
+    status, params = context.status, context.world.params
+    context.active = status in {"未开始", "进行中"}
+    context.open = context.active or status is None or status == "待审核"
+    context.terminal = status in _ENDED
+    context.laddered = context.active or (status == "待审核" and not params.get("review_stops_lag", True))
+
+
+def _ended(context: Context) -> bool:
+    return context.terminal or (context.status == "待审核" and not context.laddered)
+
+
+# --- explanations (C9)
+
+
+def _remember_explanation(context: Context) -> Memory:
+    """Note when the present set of the three cells was first seen, and the last run that did not see it."""
+    memory, now = context.memory, context.world.now
+    bad = dict(context.item.bad)
+    cells = [str(bad.get(key) or context.get(key) or "") for key in ("lag_reason", "adjust_plan", "new_due")]
+    if not any(cells):
+        return memory if memory.explanation is None else replace(memory, explanation=None, explained_seen_at=None)
+    fingerprint = hashlib.blake2b("\x1f".join(cells).encode(), digest_size=8).hexdigest()
+    if fingerprint == memory.explanation:
+        return memory
+    if memory.explanation is None and memory.imported and memory.explained_seen_at is not None:
+        return replace(memory, explanation=fingerprint)
+    known = memory != Memory() and not memory.imported
+    unseen = context.table.last_read if known else None
+    return replace(memory, explanation=fingerprint, explained_seen_at=now, explained_unseen_at=unseen)
+
+
+def read_explanation(context: Context, memory: Memory) -> Explanation:
+    """Return what the cells say, with the time that counts as the answer's."""
+    reason, plan, new_due = (context.get(key) for key in ("lag_reason", "adjust_plan", "new_due"))
+    parts = sum(1 for value in (reason, plan, new_due) if value)
+    if not parts:
+        return Explanation(0, complete=False, at=None, new_due=None)
+    at = _explained_at(context, memory)
+    complete = parts == 3 and at is not None and new_due >= at.astimezone(context.world.zone).date()
+    return Explanation(parts, complete, at, new_due)
+
+
+def _explained_at(context: Context, memory: Memory) -> datetime | None:
+    """C9: the cell, but never earlier than a run that did not see it; else the first run that saw the set."""
+    now, cell = context.world.now, context.get("explained_at")
+    if cell is None:
+        return memory.explained_seen_at
+    local = cell.astimezone(context.world.zone)
+    if local.time() == time(0):  # a bare day counts as its last minute
+        cell = local.replace(hour=23, minute=59)
+    cell = min(cell, now)
+    at: datetime = max(cell, memory.explained_unseen_at) if memory.explained_unseen_at else cell
+    return at
+
+
+def _counts(alert: Alert, explanation: Explanation) -> bool:
+    """A complete explanation belongs to this cycle and, where a notice was sent, is not older than it."""
+    if not explanation.complete or explanation.at is None:
+        return False
+    return all(explanation.at >= limit for limit in (alert.cycle_at, alert.at) if limit is not None)
+
+
+# --- transitions
+
+
+def _start(context: Context, explanation: Explanation) -> Alert:
+    """Return the stored state, completed where an import left gaps (C25), forgotten where nobody was told of it."""
+    alert = context.memory.alert
+    if alert.shadow and context.table.live:
+        return Alert()
+    if alert.at is not None:  # a changed duration or mode re-derives running deadlines (catalogue section 9)
+        alert = replace(alert, explain_deadline=context.due_by(alert.at, context.world.params["explain"]))
+    if alert.state == EXPLAINED and alert.accepted_due is None and explanation.new_due is not None:
+        late = bool(explanation.at and alert.explain_deadline and explanation.at > alert.explain_deadline)
+        return replace(
+            alert, accepted_due=explanation.new_due, explained_at=explanation.at, explained_late=late,
+            sla="超时完成" if late else "按时完成",
+        )  # fmt: skip
+    return alert
+
+
+def _answer(context: Context, alert: Alert, explanation: Explanation, moves: list[str]) -> Alert:
+    """T6 and T9: a complete answer ends the clock, judged by its own time."""
+    if alert.state not in OUTSTANDING or not _counts(alert, explanation):
+        return alert
+    late = bool(alert.explain_deadline and explanation.at and explanation.at > alert.explain_deadline)
+    moves.append("T9" if late else "T6")
+    return replace(
+        alert, state=EXPLAINED, accepted_due=explanation.new_due, explained_at=explanation.at, explained_late=late,
+        sla="超时完成" if late else "按时完成",
+    )  # fmt: skip
+
+
+def _clear(alert: Alert, moves: list[str]) -> Alert:
+    """T11 and T4: the task is under review, done or cancelled."""
+    if alert.state in OUTSTANDING or alert.state == EXPLAINED:
+        moves.append("T11")
+        return replace(alert, state=CLEARED, sla=alert.sla if alert.explained_at else "不适用")
+    if alert.state in {SOON, MINOR}:
+        moves.append("T4")
+        return replace(alert, state=NORMAL)
+    return alert
+
+
+def _deadlines(context: Context, alert: Alert, explanation: Explanation, moves: list[str]) -> Alert:
+    """T7 and T8: the clocks run on, also while a task is paused or its status unknown (T13, T14)."""
+    now, params = context.world.now, context.world.params
+    if alert.state not in OUTSTANDING or alert.explain_deadline is None:
+        return alert
+    if alert.state == SENT and now > alert.explain_deadline:
+        moves.append("T7")
+        alert = replace(alert, state=OVERDUE, sla="已超时")
+    escalate_at = context.due_by(alert.explain_deadline, params["escalate_after_explain"])
+    if alert.state == OVERDUE and escalate_at is not None and now > escalate_at:
+        moves.append("T8")
+        alert = replace(alert, state=ESCALATED, escalated_at=now)
+    return alert
+
+
+def _steps(context: Context, alert: Alert, explanation: Explanation, ladder: Ladder, moves: list[str]) -> Alert:
+    """T1 to T5, T10 and T12: what the due date says of an active task."""
+    now = context.world.now
+    if alert.state == CLEARED:
+        moves.append("T12")
+        alert = Alert(
+            cycle=alert.cycle + 1, cycle_at=now, escalated_at=alert.escalated_at, escalated_to=alert.escalated_to
+        )
+    if alert.state in OUTSTANDING:
+        return alert
+    measure(context, effective_due(context, alert, explanation))
+    step = ladder.step(context)
+    if alert.state == EXPLAINED:
+        if step == "notice":
+            moves.append("T10")
+            return _notice(context, alert)
+        return alert
+    if step == "notice":
+        moves.append("T3")
+        return _notice(context, alert)
+    state = STEPS[step] if step else NORMAL
+    if state != alert.state:
+        order = [NORMAL, SOON, MINOR]
+        rising = order.index(state) > order.index(alert.state)
+        moves.append({SOON: "T1", MINOR: "T2"}[state] if rising else "T4")
+    return replace(alert, state=state)
+
+
+def _notice(context: Context, alert: Alert) -> Alert:
+    now, params = context.world.now, context.world.params
+    return replace(
+        alert, state=SENT, at=now, explain_deadline=context.due_by(now, params["explain"]),
+        notices=alert.notices + 1, baseline_due=context.effective_due, due_cell=context.get("due"),
+        accepted_due=None, explained_at=None, explained_late=None, sla="计时中",
+    )  # fmt: skip
+
+
+# --- what the outcome means
+
+
+def effective_due(context: Context, alert: Alert, explanation: Explanation) -> date | None:
+    """Convention C7."""
+    if alert.state in {EXPLAINED, CLEARED} and alert.accepted_due is not None:
+        return alert.accepted_due
+    if alert.state in OUTSTANDING and alert.baseline_due is not None:
+        return alert.baseline_due
+    if alert.state in {NORMAL, SOON, MINOR} and not alert.notices and _counts(alert, explanation):
+        return explanation.new_due
+    due: date | None = context.get("due")
+    return due
+
+
+def measure(context: Context, due: date | None) -> None:
+    """Set the due date that counts and the lag on it (C6, C8)."""
+    world = context.world
+    context.effective_due = due
+    rolled = due
+    if due is not None and world.params.get("due_on_nonworkday") == "next_workday" and not world.calendar.is_workday(due):
+        rolled = world.calendar.next_workday(due)
+    context.ladder_due = rolled
+    if context.laddered:
+        if rolled is None:
+            context.lag_days = 0
+        elif world.params.get("lag_unit") == "calendar":
+            context.lag_days = max(0, (world.today - rolled) // timedelta(days=1))
+        else:
+            context.lag_days = world.calendar.wd(rolled, world.today)
+    else:
+        context.lag_days = 0 if context.status == "待审核" else None
+
+
+def _settle(context: Context, alert: Alert, explanation: Explanation, memory: Memory) -> None:
+    measure(context, effective_due(context, alert, explanation))
+    context.alert = replace(alert, shadow=not context.table.live) if alert != context.memory.alert else alert
+    context.explained = _counts(alert, explanation) or alert.state == EXPLAINED
+    context.explained_at = alert.explained_at
+    context.explanation_parts = explanation.parts
+    context.renewed = memory if context.alert is memory.alert else replace(memory, alert=context.alert)
+    context.forget_clocks()

@@ -1,0 +1,362 @@
+"""Text of a condition -> tree. A Pratt-style parser over a small grammar; every node knows its characters.
+
+    or | || | 或      and | && | 且 | 并且      not | ! | 非      == != < <= > >=  in  not in  matches
+    + - * /           "text" 'text' 12 0.5 72h 3d 30m [a, b] true false null        name  a.b  f(x)
+    any(u in upstream, …)  all  count  filter  each  max  min
+
+One comparison per term (no chains). Depth is at most 50, length at most 4,000 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NoReturn
+
+DEEPEST, LONGEST = 50, 4000
+QUANTIFIERS = frozenset({"any", "all", "count", "filter", "each", "max", "min"})
+
+
+class LanguageError(Exception):
+    """A condition is wrong: the sentence, the characters it is about, and the nearest right word if there is one."""
+
+    def __init__(self, message: str, start: int, end: int, suggestion: str | None = None) -> None:
+        self.message, self.start, self.end, self.suggestion = message, start, max(end, start + 1), suggestion
+        super().__init__(f"{message}; did you mean {suggestion!r}?" if suggestion else message)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of a condition and the characters it covers."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    """A value written in the condition: text, number, duration, true, false, null."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Node):
+    """A list written in the condition."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    """A field, a derived value, a parameter or a bound variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute(Node):
+    """``base.name``."""
+
+    base: Node
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """``name(arguments)``; ``base`` for ``u.holds("LAG-02")``."""
+
+    name: str
+    arguments: tuple[Node, ...]
+    base: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Each(Node):
+    """``name(variable in source, body)``."""
+
+    name: str
+    variable: str
+    source: Node
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    """``+ - * /`` and the comparisons."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Minus(Node):
+    """A negative value."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    """Negation."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Junction(Node):
+    """``and`` or ``or`` over two or more terms."""
+
+    operator: str
+    terms: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # number duration text name op end
+    text: str
+    start: int
+    end: int
+    value: Any = None
+
+
+_WORDS = {"或": "or", "||": "or", "且": "and", "并且": "and", "&&": "and", "非": "not", "!": "not"}
+_SPACE = re.compile(r"\s+")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(d|h|m)(?![A-Za-z0-9_])")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NAME = re.compile(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff%]*")
+_OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[<>!+\-*/()\[\],.]")
+_FULL_WIDTH = dict(zip("，（）＝！＜＞：“”‘’【】＋－", ",()=!<>:\"\"''[]+-", strict=True))
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "matches"})
+
+
+def tokens(source: str) -> list[_Token]:
+    """Split a condition into tokens; raises ``LanguageError`` at the first character that belongs to none."""
+    if len(source) > LONGEST:
+        raise LanguageError(f"the condition is longer than {LONGEST} characters; split it into several rules", 0, LONGEST)
+    found: list[_Token] = []
+    place = 0
+    while place < len(source):
+        space = _SPACE.match(source, place)
+        if space:
+            place = space.end()
+            continue
+        token = _token(source, place)
+        found.append(token)
+        place = token.end
+    found.append(_Token("end", "", len(source), len(source)))
+    return found
+
+
+def _token(source: str, place: int) -> _Token:
+    character = source[place]
+    if character in "\"'":
+        end = source.find(character, place + 1)
+        if end < 0:
+            raise LanguageError(f"the text that starts with {character} has no end", place, len(source))
+        return _Token("text", source[place : end + 1], place, end + 1, source[place + 1 : end])
+    if match := _DURATION.match(source, place):
+        unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
+        return _Token("duration", match[0], place, match.end(), timedelta(**{unit: float(match[1])}))
+    if match := _NUMBER.match(source, place):
+        return _Token("number", match[0], place, match.end(), float(match[0]) if "." in match[0] else int(match[0]))
+    if match := _NAME.match(source, place):
+        return _word(match[0], place)
+    if match := _OPERATOR.match(source, place):
+        text = _WORDS.get(match[0], match[0])
+        return _Token("op", text, place, match.end())
+    _refuse(source, place)
+
+
+def _word(text: str, place: int) -> _Token:
+    # Chinese connectives may stand without spaces around them: 状态 != "已完成" 且 …; a name never contains one alone.
+    word = _WORDS.get(text, text)
+    kind = "op" if word in {"or", "and", "not", "in", "matches"} else "name"
+    return _Token(kind, word, place, place + len(text))
+
+
+def _refuse(source: str, place: int) -> NoReturn:
+    character = source[place]
+    if character in _FULL_WIDTH:
+        plain = _FULL_WIDTH[character]
+        raise LanguageError(f"full-width {character!r} is not part of the language; write {plain!r}", place, place + 1)
+    if character == "=":
+        raise LanguageError("a comparison is written ==", place, place + 1, "==")
+    raise LanguageError(f"{character!r} has no meaning here", place, place + 1)
+
+
+def parse(source: str) -> Node:
+    """Return the tree of a condition. Raises ``LanguageError``."""
+    return _Parser(tokens(source)).whole()
+
+
+class _Parser:
+    def __init__(self, found: list[_Token]) -> None:
+        self._tokens, self._place, self._depth = found, 0, 0
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._place]
+
+    def _take(self) -> _Token:
+        token = self._next
+        self._place += 1
+        return token
+
+    def _is(self, *texts: str) -> bool:
+        return self._next.kind == "op" and self._next.text in texts
+
+    def _expect(self, text: str, why: str) -> _Token:
+        if not self._is(text):
+            shown = repr(self._next.text) if self._next.text else "the end"
+            raise LanguageError(f"expected {text!r} {why}, found {shown}", self._next.start, self._next.end)
+        return self._take()
+
+    def whole(self) -> Node:
+        if self._next.kind == "end":
+            raise LanguageError("the condition is empty", 0, 1)
+        node = self._or()
+        if self._next.kind != "end":
+            hint = " (comparisons cannot be chained; join them with and)" if self._is(*_COMPARISONS) else ""
+            raise LanguageError(f"{self._next.text!r} is not expected here{hint}", self._next.start, self._next.end)
+        return node
+
+    def _or(self) -> Node:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
+        node = self._junction("or", lambda: self._junction("and", self._not))
+        self._depth -= 1
+        return node
+
+    def _junction(self, operator: str, term: Any) -> Node:
+        terms = [term()]
+        while self._is(operator):
+            self._take()
+            terms.append(term())
+        return terms[0] if len(terms) == 1 else Junction(terms[0].start, terms[-1].end, operator, tuple(terms))
+
+    def _not(self) -> Node:
+        if self._is("not"):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
+            start = self._take().start
+            operand = self._not()
+            self._depth -= 1
+            return Not(start, operand.end, operand)
+        return self._comparison()
+
+    def _comparison(self) -> Node:
+        left = self._sum()
+        operator = self._comparison_operator()
+        if operator is None:
+            return left
+        right = self._sum()
+        return Binary(left.start, right.end, operator, left, right)
+
+    def _comparison_operator(self) -> str | None:
+        if self._is("not") and self._tokens[self._place + 1].text == "in":
+            self._place += 2
+            return "not in"
+        if self._next.kind == "op" and self._next.text in _COMPARISONS:
+            return self._take().text
+        return None
+
+    def _sum(self) -> Node:
+        return self._left_to_right(("+", "-"), lambda: self._left_to_right(("*", "/"), self._unary))
+
+    def _left_to_right(self, operators: tuple[str, ...], operand: Any) -> Node:
+        left: Node = operand()
+        while self._is(*operators):
+            operator = self._take().text
+            right = operand()
+            left = Binary(left.start, right.end, operator, left, right)
+        return left
+
+    def _unary(self) -> Node:
+        if self._is("-"):
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
+            start = self._take().start
+            operand = self._unary()
+            self._depth -= 1
+            return Minus(start, operand.end, operand)
+        node = self._primary()
+        while self._is("."):
+            self._take()
+            name = self._take()
+            if name.kind != "name":
+                raise LanguageError("a field name must follow the dot", name.start, name.end)
+            if self._is("("):
+                arguments, end = self._arguments()
+                node = Call(node.start, end, name.text, arguments, node)
+            else:
+                node = Attribute(node.start, name.end, node, name.text)
+        return node
+
+    def _primary(self) -> Node:
+        token = self._take()
+        if token.kind in {"number", "duration", "text"}:
+            return Literal(token.start, token.end, token.value)
+        if token.kind == "name":
+            return self._named(token)
+        if token.kind == "op" and token.text == "(":
+            node = self._or()
+            self._expect(")", "to close the parenthesis")
+            return node
+        if token.kind == "op" and token.text == "[":
+            items = self._list_items()
+            end = self._expect("]", "to close the list").end
+            return ListOf(token.start, end, items)
+        shown = f"{token.text!r} is not expected here" if token.text else "the condition ends too early"
+        raise LanguageError(shown, token.start, token.end)
+
+    def _list_items(self) -> tuple[Node, ...]:
+        items: list[Node] = []
+        while not self._is("]"):
+            items.append(self._sum())
+            if not self._is(","):
+                break
+            self._take()
+        return tuple(items)
+
+    def _named(self, token: _Token) -> Node:
+        constants = {"true": True, "false": False, "null": None}
+        if token.text in constants:
+            return Literal(token.start, token.end, constants[token.text])
+        if not self._is("("):
+            return Name(token.start, token.end, token.text)
+        if token.text in QUANTIFIERS and self._is_binder():
+            return self._each(token)
+        arguments, end = self._arguments()
+        return Call(token.start, end, token.text, arguments)
+
+    def _is_binder(self) -> bool:
+        name, keyword = self._tokens[self._place + 1 : self._place + 3]
+        return name.kind == "name" and keyword.kind == "op" and keyword.text == "in"
+
+    def _each(self, token: _Token) -> Node:
+        self._take()
+        variable = self._take().text
+        self._take()
+        source = self._sum()
+        self._expect(",", f"after the list of {token.text}(…)")
+        body = self._or()
+        end = self._expect(")", f"to close {token.text}(…)").end
+        return Each(token.start, end, token.text, variable, source, body)
+
+    def _arguments(self) -> tuple[tuple[Node, ...], int]:
+        opening = self._take()
+        arguments: list[Node] = []
+        while not self._is(")"):
+            arguments.append(self._or())
+            if not self._is(","):
+                break
+            self._take()
+        if self._next.kind == "end":
+            raise LanguageError("this parenthesis is never closed", opening.start, opening.end)
+        return tuple(arguments), self._expect(")", "to close the call").end
