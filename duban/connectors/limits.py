@@ -47,6 +47,7 @@ class MemorySlots:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock, self._free_at = clock, threading.Lock(), dict[str, list[float]]()
+        self._frozen: dict[str, float] = {}
 
     def take(self, limit: Limit, hold: float) -> tuple[int, float]:
         """See :class:`Slots`."""
@@ -62,12 +63,13 @@ class MemorySlots:
     def release(self, limit: Limit, slot: int, after: float) -> None:
         """See :class:`Slots`."""
         with self._lock:
-            self._slots(limit)[slot] = self._clock() + after
+            self._slots(limit)[slot] = max(self._clock() + after, self._frozen.get(limit.key, 0.0))
 
     def freeze(self, limit: Limit, seconds: float) -> None:
         """See :class:`Slots`."""
         with self._lock:
             until = self._clock() + seconds
+            self._frozen[limit.key] = max(until, self._frozen.get(limit.key, 0.0))
             slots = self._slots(limit)
             slots[:] = [max(free_at, until) for free_at in slots]
 

@@ -7,7 +7,7 @@ what its conditions mean is compiled in :mod:`compiled`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -72,14 +72,20 @@ class Book:
         return (rule for rule in self.rules.values() if rule.entry.enabled)
 
 
-def read_book(packs: Sequence[str | Path]) -> Book:
-    """Read and merge packs in order: shipped names or paths. Raises ``ConfigError`` with every mistake of every file."""
+Check = Callable[[Document], list[Problem]]
+
+
+def read_book(packs: Sequence[str | Path], checks: Sequence[Check] = ()) -> Book:
+    """Read and merge packs in order: shipped names or paths. ``checks`` look at each file for what is not judging's
+    business (the texts of messages). Raises ``ConfigError`` with every mistake of every file."""
     documents: list[Document] = []
     problems: list[Problem] = []
     for pack in packs:
         for path in pack_files(pack):
             try:
-                documents.append(read_document(path))
+                document = read_document(path)
+                problems += [problem for check in checks for problem in check(document)]
+                documents.append(document)
             except ConfigError as error:
                 problems += error.problems
     if problems:
@@ -165,7 +171,9 @@ class _Merger:
         if content.ladder is not None:
             self.ladder = content.ladder, Place(document, ("ladder",))
         self.suppression += [(entry, Place(document, ("suppression", i))) for i, entry in enumerate(content.suppression)]
-        self.messages |= content.messages
+        for name, texts in content.messages.items():  # a pack may override one language and keep the other
+            known = self.messages.get(name)
+            self.messages[name] = {**known, **texts} if isinstance(known, dict) and isinstance(texts, dict) else texts
         self.tests += [(entry, Place(document, ("tests", i))) for i, entry in enumerate(content.tests)]
         seen: set[str] = set()
         for index, entry in enumerate(content.rules):

@@ -42,11 +42,16 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that is judged: tables, items (the mirror), and what is remembered of each item."""
+    """Everything that is judged: tables, items (the mirror), and what is remembered of each item.
+
+    ``doubtful`` are rows that a complete read did not show for the first time: no tool has snapshots, so they are
+    judged once more from the mirror, frozen, before they count as gone.
+    """
 
     tables: Mapping[tuple[str, str], TableView]
     items: Sequence[Item]
     memories: Mapping[Ref, Memory]
+    doubtful: frozenset[Ref] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ class _Judge:
     # --- verdicts
 
     def verdict(self, context: Context) -> Verdict:
-        frozen = not context.table.complete
+        frozen = not context.table.complete or context.item.ref in self.snapshot.doubtful
         rules = self.rules_for(context).rules
         held = {*context.hits, *(context.memory.findings if frozen else ())} & set(rules)
         ready = [rules[rule_id] for rule_id in sorted(held)]

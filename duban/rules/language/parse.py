@@ -4,17 +4,23 @@
     + - * /           "text" 'text' 12 0.5 72h 3d 30m [a, b] true false null        name  a.b  f(x)
     any(u in upstream, …)  all  count  filter  each  max  min
 
-One comparison per term (no chains). Depth is at most 50, length at most 4,000 characters.
+One comparison per term (no chains). At most 4,000 characters, nested at most 40 deep; a chain like ``a + b + c``
+counts one level for each term.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, NoReturn
 
-DEEPEST, LONGEST = 50, 4000
+# A level costs up to fifteen frames of the interpreter's stack here and three brackets in the Python made of it
+# (CPython reads at most 200); both must hold at the deepest.
+DEEPEST, LONGEST = 40, 4000
+LONGEST_DURATION = timedelta(days=36_525)
+_LONGEST_NUMBER = 15  # digits: what a float keeps exactly
 QUANTIFIERS = frozenset({"any", "all", "count", "filter", "each", "max", "min"})
 
 
@@ -113,6 +119,15 @@ class Junction(Node):
     terms: tuple[Node, ...]
 
 
+def children(node: Node) -> Iterator[Node]:
+    """Yield the nodes directly below one, in the order of the text."""
+    for each in fields(node):
+        value = getattr(node, each.name)
+        for member in value if isinstance(value, tuple) else (value,):
+            if isinstance(member, Node):
+                yield member
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     kind: str  # number duration text name op end
@@ -135,7 +150,8 @@ _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "mat
 def tokens(source: str) -> list[_Token]:
     """Split a condition into tokens; raises ``LanguageError`` at the first character that belongs to none."""
     if len(source) > LONGEST:
-        raise LanguageError(f"the condition is longer than {LONGEST} characters; split it into several rules", 0, LONGEST)
+        message = f"the condition is longer than {LONGEST} characters; split it into several rules"
+        raise LanguageError(message, 0, LONGEST)
     found: list[_Token] = []
     place = 0
     while place < len(source):
@@ -157,17 +173,25 @@ def _token(source: str, place: int) -> _Token:
         if end < 0:
             raise LanguageError(f"the text that starts with {character} has no end", place, len(source))
         return _Token("text", source[place : end + 1], place, end + 1, source[place + 1 : end])
-    if match := _DURATION.match(source, place):
-        unit = {"d": "days", "h": "hours", "m": "minutes"}[match[2]]
-        return _Token("duration", match[0], place, match.end(), timedelta(**{unit: float(match[1])}))
     if match := _NUMBER.match(source, place):
-        return _Token("number", match[0], place, match.end(), float(match[0]) if "." in match[0] else int(match[0]))
+        return _number(source, place, match)
     if match := _NAME.match(source, place):
         return _word(match[0], place)
     if match := _OPERATOR.match(source, place):
         text = _WORDS.get(match[0], match[0])
         return _Token("op", text, place, match.end())
-    _refuse(source, place)
+    return _refuse(source, place)
+
+
+def _number(source: str, place: int, match: re.Match[str]) -> _Token:
+    if len(match[0]) > _LONGEST_NUMBER + 1:
+        raise LanguageError(f"a number has at most {_LONGEST_NUMBER} digits", place, match.end())
+    if long := _DURATION.match(source, place):
+        seconds = float(long[1]) * {"d": 86_400, "h": 3_600, "m": 60}[long[2]]
+        if seconds > LONGEST_DURATION.total_seconds():
+            raise LanguageError("a duration is at most a hundred years", place, long.end())
+        return _Token("duration", long[0], place, long.end(), timedelta(seconds=seconds))
+    return _Token("number", match[0], place, match.end(), float(match[0]) if "." in match[0] else int(match[0]))
 
 
 def _word(text: str, place: int) -> _Token:
@@ -189,7 +213,19 @@ def _refuse(source: str, place: int) -> NoReturn:
 
 def parse(source: str) -> Node:
     """Return the tree of a condition. Raises ``LanguageError``."""
-    return _Parser(tokens(source)).whole()
+    node = _Parser(tokens(source)).whole()
+    _check_depth(node)
+    return node
+
+
+def _check_depth(root: Node) -> None:
+    """Refuse what would exhaust the stack of whoever walks the tree (chains like a + b + … lean to the left)."""
+    level, depth = [root], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise LanguageError(f"the condition is nested deeper than {DEEPEST}", level[0].start, level[0].end)
+        level = [child for node in level for child in children(node)]
 
 
 class _Parser:
@@ -224,12 +260,15 @@ class _Parser:
         return node
 
     def _or(self) -> Node:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
+        self._deeper()
         node = self._junction("or", lambda: self._junction("and", self._not))
         self._depth -= 1
         return node
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
 
     def _junction(self, operator: str, term: Any) -> Node:
         terms = [term()]
@@ -240,9 +279,7 @@ class _Parser:
 
     def _not(self) -> Node:
         if self._is("not"):
-            self._depth += 1
-            if self._depth > DEEPEST:
-                raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
+            self._deeper()
             start = self._take().start
             operand = self._not()
             self._depth -= 1
@@ -278,14 +315,14 @@ class _Parser:
 
     def _unary(self) -> Node:
         if self._is("-"):
-            self._depth += 1
-            if self._depth > DEEPEST:
-                raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
+            self._deeper()
             start = self._take().start
             operand = self._unary()
             self._depth -= 1
             return Minus(start, operand.end, operand)
-        node = self._primary()
+        return self._postfix(self._primary())
+
+    def _postfix(self, node: Node) -> Node:
         while self._is("."):
             self._take()
             name = self._take()
@@ -336,8 +373,11 @@ class _Parser:
         return Call(token.start, end, token.text, arguments)
 
     def _is_binder(self) -> bool:
-        name, keyword = self._tokens[self._place + 1 : self._place + 3]
-        return name.kind == "name" and keyword.kind == "op" and keyword.text == "in"
+        match self._tokens[self._place + 1 : self._place + 3]:
+            case [name, keyword]:
+                return name.kind == "name" and keyword.kind == "op" and keyword.text == "in"
+            case _:
+                return False
 
     def _each(self, token: _Token) -> Node:
         self._take()

@@ -1,0 +1,204 @@
+"""Which column of a table holds which field: the automatic mapping and what the configuration overrules.
+
+In: the table's columns from the tool's metadata (``Schema``) and what duban.yaml says of it (``settings.Table``).
+Out: one :class:`TableMapping`. Nothing is ever guessed: where two columns or two fields compete the field stays
+unmapped and the mapping holds a question for the admin (CFG-01). Catalogue section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from duban.connectors.base import Column, Schema
+from duban.connectors.headings import normal, raci_role
+from duban.connectors.matching import Found, Matcher, Question
+from duban.connectors.own import exactly_human, find_own, own_names
+from duban.connectors.settings import HoldsByColumn, Table
+from duban.item import KINDS, Kind, fields_of, item_type_field
+from duban.yamlfile import nearest
+
+# A built-in column that is no field: whether the tool itself calls the task done (statuses.yaml, tool_notes).
+DONE = "is_done"
+
+
+@dataclass(frozen=True, slots=True)
+class TableMapping:
+    """How one table is read and written.
+
+    ``fields`` are the mapped columns per kind and field key; ``own`` duban's columns by own key. ``defaults`` are the
+    raw values for fields that the table has no column for; they count as mapped. ``unmapped`` and ``missing_own``
+    follow the order of the guide. ``raci_slips`` are headings that join 咨询 with I or 知会 with C (RAC-05).
+    ``kind_values`` is how the configuration reads ``kind_column``. ``problems`` are sentences about the table's
+    configuration that does not fit its columns; they stop nothing. ``how`` has one entry per use of a column.
+    """
+
+    kinds: tuple[Kind, ...]
+    fields: Mapping[Kind, Mapping[str, Column]]
+    own: Mapping[str, Column]
+    defaults: Mapping[str, Any]
+    unmapped: tuple[str, ...]
+    missing_own: tuple[str, ...]
+    questions: tuple[Question, ...]
+    problems: tuple[str, ...]
+    raci_slips: tuple[str, ...]
+    how: tuple[Found, ...]
+    kind_column: Column | None = None
+    kind_values: Mapping[str, Kind] | None = None
+    done: Column | None = None
+
+    def mapped(self, kind: Kind) -> frozenset[str]:
+        """Return the fields of a kind that this table can answer, by a column or by a default."""
+        known = {field.key for field in fields_of(kind)}
+        return frozenset(self.fields.get(kind, {})) | (known & self.defaults.keys())
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The headings that are recognised and never read (``type: ignore``)."""
+        return tuple(found.column.name for found in self.how if found.why == "ignored")
+
+
+def wanted_columns(mapping: TableMapping) -> tuple[str, ...]:
+    """Return the ids of the columns that a read must ask for: mapped, own, and the one that tells the kind."""
+    wanted = [column for fields in mapping.fields.values() for column in fields.values()]
+    wanted += mapping.own.values()
+    wanted += [column for column in (mapping.kind_column, mapping.done) if column is not None]
+    return tuple(dict.fromkeys(column.id for column in wanted))
+
+
+def kinds_of(table: Table) -> tuple[Kind, ...]:
+    """Return the kinds that a table holds, in the guide's order."""
+    if isinstance(table.holds, HoldsByColumn):
+        return tuple(kind for kind in KINDS if kind in set(table.holds.values.values()))
+    return (table.holds,)
+
+
+def map_columns(table: Table, schema: Schema) -> TableMapping:
+    """Map a table's columns. Raises ``ConfigError`` when an own column is also a mapped human column."""
+    return _Mapper(table, schema).mapping()
+
+
+def find_column(columns: Iterable[Column], wanted: str) -> Column | None:
+    """Return the column that a configuration names: by id, by heading, or by its normal form if only one fits."""
+    columns = tuple(columns)
+    for column in columns:
+        if wanted in {column.id, column.name}:
+            return column
+    alike = [column for column in columns if normal(column.name) == normal(wanted)]
+    return alike[0] if len(alike) == 1 else None
+
+
+class _Mapper:
+    """Collects the parts of one mapping; used once."""
+
+    def __init__(self, table: Table, schema: Schema) -> None:
+        self.table, self.columns, self.kinds = table, schema.columns, kinds_of(table)
+        self.problems: list[str] = []
+        self.matcher = Matcher(self.kinds, self.columns)
+
+    def mapping(self) -> TableMapping:
+        kind_column, kind_values = self._kind_column()
+        configured = self._configured()
+        reserved = {column.id for column in configured.values() if column is not None}
+        if kind_column is not None:
+            self.matcher.note(kind_column, item_type_field().key, "kind")
+            reserved.add(kind_column.id)
+        reserved |= self._named_own()
+        human = [column for column in self.columns if normal(column.name) not in own_names(self.kinds)]
+        fields = self.matcher.match(configured, [column for column in human if column.id not in reserved])
+        taken = {column.id: key for mapped in fields.values() for key, column in mapped.items()}
+        if kind_column is not None:
+            taken[kind_column.id] = item_type_field().key
+        own = find_own(self.table, self.kinds, self.columns, taken)
+        for key, column in own.columns.items():
+            self.matcher.note(column, key, "own")
+        defaults = self._defaults(fields)
+        return TableMapping(
+            kinds=self.kinds,
+            fields=MappingProxyType(fields),
+            own=MappingProxyType(dict(own.columns)),
+            defaults=MappingProxyType(defaults),
+            unmapped=self._unmapped(fields, defaults),
+            missing_own=own.missing,
+            questions=tuple(self.matcher.questions),
+            problems=(*self.problems, *own.problems),
+            raci_slips=self._slips(fields),
+            how=self.matcher.how(),
+            kind_column=kind_column,
+            kind_values=kind_values,
+            done=next((column for column in self.columns if column.field == DONE), None),
+        )
+
+    # --- what the configuration says
+
+    def _kind_column(self) -> tuple[Column | None, Mapping[str, Kind] | None]:
+        holds = self.table.holds
+        if not isinstance(holds, HoldsByColumn):
+            return None, None
+        column = find_column(self.columns, holds.column)
+        if column is None:
+            hint = self._like(holds.column)
+            self.problems.append(f"holds names the column {holds.column!r}, which the table does not have{hint}")
+        return column, holds.values
+
+    def _named_own(self) -> set[str]:
+        """Return the columns that ``writes:`` claims and that no human field names outright."""
+        named = [find_column(self.columns, heading) for heading in self.table.writes.values() if heading is not None]
+        return {
+            column.id for column in named if column is not None and not exactly_human(self.table, self.kinds, column)
+        }
+
+    def _configured(self) -> dict[str, Column | None]:
+        """Return what ``columns:`` says: field key -> column, ``None`` where the table has none."""
+        answer: dict[str, Column | None] = {}
+        for name, heading in self.table.columns.items():
+            key = self._field_key(name, "columns")
+            if key is None:
+                continue
+            column = None if heading is None else find_column(self.columns, heading)
+            if heading is not None and column is None:
+                self.problems.append(
+                    f"columns maps {name} to {heading!r}, which the table does not have{self._like(heading)}"
+                )
+                continue
+            answer[key] = column
+            if column is not None:
+                self.matcher.note(column, key, "configured")
+        return answer
+
+    def _field_key(self, name: str, where: str) -> str | None:
+        known = {field.key: field for kind in self.kinds for field in fields_of(kind) if field.type != "ignore"}
+        if name in known:
+            return name
+        for key, field in known.items():
+            if name == field.zh:
+                return key
+        close = nearest(name, known)
+        hint = f"; did you mean {close}?" if close else ""
+        self.problems.append(f"{where} names the field {name!r}, which {' and '.join(self.kinds)} do not have{hint}")
+        return None
+
+    def _defaults(self, fields: Mapping[Kind, Mapping[str, Column]]) -> dict[str, Any]:
+        by_column = {key for mapped in fields.values() for key in mapped}
+        keyed = {self._field_key(name, "defaults"): value for name, value in self.table.defaults.items()}
+        return {key: value for key, value in keyed.items() if key is not None and key not in by_column}
+
+    def _like(self, heading: str) -> str:
+        close = nearest(heading, [column.name for column in self.columns])
+        return f"; did you mean {close!r}?" if close else ""
+
+    def _unmapped(self, fields: Mapping[Kind, Mapping[str, Column]], defaults: Mapping[str, Any]) -> tuple[str, ...]:
+        missing = (
+            field.key
+            for kind in self.kinds
+            for field in fields_of(kind)
+            if field.type != "ignore" and field.key not in fields[kind] and field.key not in defaults
+        )
+        return tuple(dict.fromkeys(missing))
+
+    def _slips(self, fields: Mapping[Kind, Mapping[str, Column]]) -> tuple[str, ...]:
+        tasks = fields.get("task", {})
+        roles = {tasks[key].name: raci_role(tasks[key].name) for key in ("consulted", "informed") if key in tasks}
+        return tuple(heading for heading, role in roles.items() if role is not None and role.slip)

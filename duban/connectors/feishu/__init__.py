@@ -1,0 +1,3 @@
+"""The connector for Feishu Bitable."""
+
+from duban.connectors.feishu.connector import FeishuConnector as FeishuConnector

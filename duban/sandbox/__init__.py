@@ -1,0 +1,1 @@
+"""The three services as local servers: for the demo, the tests, and people who write rules."""

@@ -1,0 +1,226 @@
+"""What people see on a terminal: a summary line first and last, between them only what matters, in Chinese or English.
+
+Values in, text out; the command line decides where it goes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from duban.item import fields_of
+from duban.notify.message import Message
+from duban.rules.evaluate import Verdict
+from duban.sync.apply import Written
+from duban.sync.cycle import Looked, Result
+from duban.sync.plan import Change, Plan
+from duban.sync.pulling import Pulled
+from duban.wording import NOTHING, Language, worded
+
+_MARKS = {"红": "[bold red]● 红[/]", "黄": "[yellow]● 黄[/]", "绿": "[green]● 绿[/]"}
+_LEVELS = {"critical": "红", "warn": "黄", "info": "绿"}
+_WORDS: Mapping[str, tuple[str, str]] = {
+    "read": ("读取", "read"), "complete": ("完整", "complete"), "partial": ("不完整", "partial"), "failed": ("失败", "failed"),
+    "level": ("级别", "level"), "code": ("编号", "code"), "title": ("名称", "title"), "rules": ("规则", "rules"),
+    "state": ("状态", "state"), "text": ("内容", "text"), "column": ("列", "column"), "field": ("字段", "field"),
+    "why": ("依据", "why"), "before": ("原值", "before"), "after": ("新值", "after"),
+    "tables": ("{} 张表", "{} tables"), "items": ("{} 项", "{} items"), "no_findings": ("没有发现问题", "no findings"),
+    "incomplete": ("有表未能完整读取，相关预警保持不变", "some tables were not read completely; their findings are kept"),
+    "shadow": ("影子模式：只判断和展示，没有写入也没有发送；要写入请设 mode: live", "shadow mode: nothing was written or sent; set mode: live to write"),
+    "held": ("{}/{}：{} 行变更超过上限（{}），已暂停；确认后运行 duban sync --yes", "{}/{}: {} rows would change, above the limit ({}); check, then run duban sync --yes"),
+    "written": ("写入 {} 行，未变 {} 行，失败 {} 行，消息 {} 条", "{} rows written, {} unchanged, {} failed, {} messages"),
+    "planned": ("计划写入 {} 行，发送 {} 条消息", "{} rows to write, {} messages to send"),
+    "nothing": ("没有需要写入或发送的内容", "nothing to write, nothing to send"),
+    "messages": ("消息", "messages"), "cc": ("抄送", "cc"), "unmapped": ("未映射", "unmapped"), "empty": ("空", "empty"),
+    "restored": ("{} 的 {} 被人改过，已恢复", "{}: {} had been changed by somebody and was restored"),
+    "applied": ("写入 {} 行，过期 {} 行，失败 {} 行", "{} rows written, {} stale, {} failed"),
+    "own": ("系统列", "own column"), "missing_own": ("缺少系统列（不写）：{}", "own columns it lacks (not written): {}"),
+    "next_plan": ("下一步：duban plan 查看将写入的内容", "next: duban plan shows what would be written"),
+    "next_apply": ("下一步：duban sync 执行", "next: duban sync does it"),
+}  # fmt: skip
+
+
+class Screen:
+    """Prints results for people. ``console`` goes to standard output; colours only on a terminal."""
+
+    def __init__(self, language: Language, zone: ZoneInfo, console: Console | None = None) -> None:
+        self.language, self.zone = language, zone
+        self.out = console or Console(highlight=False, soft_wrap=True)
+
+    def say(self, word: str, *values: object) -> str:
+        """Return one of the screen's own sentences."""
+        return _WORDS[word][0 if self.language == "zh" else 1].format(*values)
+
+    def time(self, moment: datetime) -> str:
+        """Return a time in the configured zone."""
+        return worded(moment.astimezone(self.zone), self.language)
+
+    # --- findings
+
+    def findings(self, looked: Looked) -> None:
+        """Print what holds now, by table, worst first."""
+        verdicts = _shown(looked)
+        self._summary(looked, verdicts)
+        self._troubles(looked.pulled)
+        for table in looked.pulled:
+            here = [v for v in verdicts if (v.item.ref.source, v.item.ref.table) == (table.source, table.table)]
+            self._table_findings(table, here, looked)
+        for finding in looked.judgement.system:
+            self.out.print(f"{_MARKS[_LEVELS[finding.level]]} {finding.rule} {escape(finding.text)}")
+        self._summary(looked, verdicts)
+        self.out.print(self.say("next_plan"))
+
+    def _table_findings(self, table: Pulled, verdicts: Sequence[Verdict], looked: Looked) -> None:
+        found = sorted((v for v in verdicts if v.findings), key=lambda v: ("红黄绿".index(v.level), v.item.code))
+        about = looked.judgement.tables[table.source, table.table].findings
+        if not found and not about:
+            return
+        self.out.print(f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] ({table.tool})")
+        for finding in about:
+            self.out.print(f"  {finding.rule} {escape(finding.text)}")
+        if not found:
+            return
+        grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name in ("level", "code", "rules", "state", "text"):
+            grid.add_column(self.say(name), overflow="fold", no_wrap=name in {"level", "code"})
+        for verdict in found:
+            worst = max(verdict.findings, key=lambda f: ("info", "warn", "critical").index(f.level))
+            grid.add_row(_MARKS[verdict.level], escape(verdict.item.code), ",".join(verdict.rules), verdict.state, escape(worst.text))
+        self.out.print(grid)
+
+    def _summary(self, looked: Looked, verdicts: Sequence[Verdict]) -> None:
+        levels = Counter(verdict.level for verdict in verdicts)
+        counts = "  ".join(f"{_MARKS[level]} {levels[level]}" for level in "红黄绿")
+        tables, items = self.say("tables", len(looked.pulled)), self.say("items", len(verdicts))
+        complete = self.say("complete") if looked.complete else f"[red]{self.say('partial')}[/]"
+        self.out.print(f"{self.time(looked.now)} · {tables}{self.say('read')}{complete if self.language == 'zh' else ' ' + complete} · {items} · {counts}")
+
+    def _troubles(self, pulled: Sequence[Pulled]) -> None:
+        for table in pulled:
+            if table.error is not None:
+                self.out.print(f"[red]{table.source}/{table.table}: {self.say(table.read)}[/] {escape(table.error)}")
+            for note in table.notes:
+                self.out.print(f"[yellow]{table.source}/{table.table}:[/] {escape(note)}")
+        if any(table.read != "complete" for table in pulled):
+            self.out.print(self.say("incomplete"))
+
+    # --- plans and cycles
+
+    def plan(self, looked: Looked, plan: Plan) -> None:
+        """Print what a sync would write and say."""
+        self._summary(looked, _shown(looked))
+        self._troubles(looked.pulled)
+        self._changes(plan, plan.changes)
+        self._messages((message, "shadow" if plan.is_shadow(message.ref) else "") for message in plan.messages)
+        self._afterwords(plan, looked.pulled)
+        if plan.changes or plan.messages:
+            self.out.print(self.say("planned", len(plan.changes), len(plan.messages)))
+            self.out.print(self.say("next_apply"))
+        else:
+            self.out.print(self.say("nothing"))
+
+    def cycle(self, result: Result) -> None:
+        """Print what a cycle did."""
+        self._summary(result.looked, _shown(result.looked))
+        self._troubles(result.looked.pulled)
+        self._changes(result.plan, result.plan.changes)
+        self._failures(result.failures)
+        for ref, names in result.restored:
+            self.out.print(f"[yellow]{self.say('restored', ref, '、'.join(names))}[/]")
+        self._messages(result.messages)
+        self._afterwords(result.plan, result.looked.pulled)
+        written = sum(1 for each in result.written if each.outcome == "written")
+        self.out.print(self.say("written", written, result.plan.unchanged, len(result.failures), len(result.messages)))
+
+    def applied(self, written: Sequence[Written]) -> None:
+        """Print what became of a saved plan."""
+        counts = Counter(each.outcome for each in written)
+        self._failures([each for each in written if each.outcome != "written"])
+        failed = len(written) - counts["written"] - counts["stale"]
+        self.out.print(self.say("applied", counts["written"], counts["stale"], failed))
+
+    def _changes(self, plan: Plan, changes: Iterable[Change]) -> None:
+        place = ""
+        for change in changes:
+            here = f"{change.ref.source} / {change.ref.table}"
+            if here != place:
+                place = here
+                self.out.print(f"\n[bold]{escape(here)}[/]")
+            cells = "; ".join(
+                f"{escape(cell.name)} {escape(self._value(cell.before))} → [bold]{escape(self._value(cell.after))}[/]"
+                for cell in change.cells if cell.field != "alert_text"
+            )  # fmt: skip
+            self.out.print(f"  {escape(change.code or change.ref.record)}  {cells}")
+
+    def _value(self, value: Any) -> str:
+        return NOTHING if value in (None, "") else worded(value, self.language)
+
+    def _messages(self, messages: Iterable[tuple[Message, str]]) -> None:
+        listed = list(messages)
+        if listed:
+            self.out.print(f"\n[bold]{self.say('messages')}[/]")
+        for message, status in listed:
+            cc = f" ({self.say('cc')} {'、'.join(message.cc)})" if message.cc else ""
+            mark = f" \\[{status}]" if status else ""
+            self.out.print(f"  → {escape('、'.join(message.to) + cc)}{mark} {escape(message.title)}")
+
+    def _failures(self, failures: Iterable[Written]) -> None:
+        for failure in failures:
+            self.out.print(f"[red]{failure.ref}[/] {escape(failure.error or failure.outcome)}")
+
+    def _afterwords(self, plan: Plan, pulled: Sequence[Pulled]) -> None:
+        for problem in plan.problems:
+            self.out.print(f"[yellow]{escape(problem)}[/]")
+        for table in pulled:
+            if table.mapping is not None and table.mapping.missing_own and table.live:
+                self.out.print(f"[yellow]{table.source}/{table.table}:[/] {self.say('missing_own', '、'.join(table.mapping.missing_own))}")
+        for held in plan.held:
+            self.out.print(f"[bold red]{self.say('held', held.source, held.table, held.changes, held.limit)}[/]")
+        if any(plan.is_shadow(change.ref) for change in plan.changes):
+            self.out.print(self.say("shadow"))
+
+    # --- pull
+
+    def mapping(self, pulled: Sequence[Pulled]) -> None:
+        """Print how every column of every table was mapped."""
+        for table in pulled:
+            self.out.print(f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] ({table.tool}) {self.say(table.read)}")
+            if table.mapping is None:
+                self.out.print(f"  [red]{escape(table.error or '')}[/]")
+                continue
+            grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            for name in ("column", "field", "why"):
+                grid.add_column(self.say(name), overflow="fold")
+            for found in table.mapping.how:
+                grid.add_row(escape(found.column.name), found.field or NOTHING, found.why)
+            self.out.print(grid)
+            names = {f.key: f.zh if self.language == "zh" else f.en for kind in table.mapping.kinds for f in fields_of(kind)}
+            unmapped = "、".join(names.get(key, key) for key in table.mapping.unmapped)
+            self.out.print(f"  {self.say('unmapped')}: {unmapped or NOTHING}")
+            for note in table.notes:
+                self.out.print(f"  [yellow]{escape(note)}[/]")
+
+    def items(self, pulled: Sequence[Pulled]) -> None:
+        """Print the items of the common model, one line each."""
+        self._troubles(pulled)
+        for table in pulled:
+            self.out.print(f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] {self.say('items', len(table.items))}")
+            for item in table.items:
+                values = [
+                    f"{f.zh if self.language == 'zh' else f.en}={worded(value, self.language)}"
+                    for f, value in zip(fields_of(item.kind), item.values, strict=False)  # type: ignore[arg-type]
+                    if value is not None
+                ]
+                self.out.print(f"  {escape(item.code or item.ref.record)}  {escape('; '.join(values))}")
+
+
+def _shown(looked: Looked) -> list[Verdict]:
+    read = {(table.source, table.table) for table in looked.pulled}
+    return [v for v in looked.judgement.verdicts if (v.item.ref.source, v.item.ref.table) in read and v.item.ref not in looked.snapshot.doubtful]

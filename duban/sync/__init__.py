@@ -1,0 +1,1 @@
+"""One cycle: pull, judge, plan, apply, tell. Start at ``cycle``."""

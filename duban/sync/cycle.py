@@ -1,0 +1,244 @@
+"""One whole cycle. Read this first.
+
+    pull (sources side by side) -> judge the mirror -> plan -> commit intents and outbox -> apply -> tell
+
+``look`` is the first half and changes nothing anywhere; ``run_cycle`` does it all. What was committed before a crash is
+finished or superseded by the next cycle, because every cycle starts from a fresh read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from duban.connectors.base import Traffic
+from duban.connectors.limits import Pace
+from duban.item import Item, Ref
+from duban.notify.channels import Channel
+from duban.notify.message import Message
+from duban.notify.outbox import Delivery, drain
+from duban.rules.context import TableView
+from duban.rules.evaluate import Judgement, Snapshot, evaluate, human_fingerprint
+from duban.rules.memory import Memory
+from duban.sync.apply import Progress as WriteProgress
+from duban.sync.apply import Writer, Written
+from duban.sync.ledger import Cycle, Intent, Ledger, Run, TableMemory, changed
+from duban.sync.ledger import Message as Queued
+from duban.sync.plan import Plan, make_plan
+from duban.sync.pulling import Pulled, Watch, machine_update, pull_all
+from duban.sync.setup import Setup, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a cycle saw and what it thinks of it."""
+
+    now: datetime
+    pulled: Sequence[Pulled]
+    snapshot: Snapshot
+    judgement: Judgement
+
+    @property
+    def complete(self) -> bool:
+        """Every table was read completely."""
+        return all(table.read == "complete" for table in self.pulled)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a cycle did. ``restored`` are own cells that a person had changed, as (ref, column names)."""
+
+    run: str
+    looked: Looked
+    plan: Plan
+    written: Sequence[Written]
+    messages: Sequence[tuple[Message, str]]
+    requests: Mapping[str, Traffic]
+    restored: Sequence[tuple[Ref, tuple[str, ...]]] = ()
+
+    @property
+    def failures(self) -> Sequence[Written]:
+        """The rows that could not be written."""
+        return [written for written in self.written if written.outcome != "written"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 complete, 3 incomplete, 4 held for approval."""
+        unsent = any(status == "failed" for _, status in self.messages)
+        if not self.looked.complete or self.failures or unsent or self.plan.problems:
+            return 3
+        return 4 if self.plan.held else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How a cycle reaches the world outside: channels, the wish to stop, who is told of progress, the lock around
+    judging and writing (two cycles on one ledger take turns)."""
+
+    channels: Sequence[Channel] = ()
+    pace: Pace = field(default_factory=Pace)
+    watch: Watch = field(default_factory=Watch)
+    writing: WriteProgress | None = None
+    turn: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+def look(setup: Setup, ledger: Ledger, *, now: datetime, watch: Watch | None = None) -> Looked:
+    """Read and judge at ``now``; nothing is written anywhere, the ledger included."""
+    return judge(setup, ledger, pull_all(setup, ledger.tables(), watch or Watch()), now=now)
+
+
+def judge(setup: Setup, ledger: Ledger, pulled: Sequence[Pulled], *, now: datetime) -> Looked:
+    """Judge what was read, together with what the ledger remembers of everything else."""
+    known = ledger.tables()
+    views: dict[tuple[str, str], TableView] = {}
+    items: list[Item] = []
+    doubtful: list[Item] = []
+    for table in pulled:
+        key = (table.source, table.table)
+        views[key] = _view(table, known.get(key))
+        complete = table.read == "complete"
+        rows = list(table.items) if complete else list(ledger.items(*key))
+        items += rows if rows or complete else list(table.items)
+        if complete and ledger.count(*key) != len(rows):
+            there = {item.ref for item in rows}
+            doubtful += (item for item in ledger.items(*key) if item.ref not in there)
+    for source in setup.others:
+        for key, view in _remembered(source, known):
+            views[key] = view
+            items += ledger.items(*key)
+    items += doubtful
+    memories = ledger.memories(views, read=items)
+    snapshot = Snapshot(views, items, memories, frozenset(item.ref for item in doubtful))
+    judgement = evaluate(
+        setup.book, snapshot, now=now, zone=setup.zone, calendar=setup.calendar, directory=setup.directory,
+        language=setup.language,
+    )  # fmt: skip
+    return Looked(now, pulled, snapshot, judgement)
+
+
+def _view(table: Pulled, known: TableMemory | None) -> TableView:
+    before = known.last_complete_at if known is not None else None
+    if table.mapping is None:
+        return _frozen_view(table.source, table.table, table.tool, table.live, known)
+    mapped = {str(kind): table.mapping.mapped(kind) for kind in table.mapping.kinds}
+    return TableView(
+        table.source, table.table, table.tool, mapped, complete=table.read == "complete", known=before is not None,
+        live=table.live, machine_update=machine_update(table.mapping), last_read=before,
+        swapped_headings=table.mapping.raci_slips,
+    )  # fmt: skip
+
+
+def _frozen_view(source: str, table: str, tool: str, live: bool, known: TableMemory | None) -> TableView:
+    form = known.columns if known is not None else {}
+    mapped = {kind: frozenset(fields) for kind, fields in form.get("mapped", {}).items()}
+    before = known.last_complete_at if known is not None else None
+    return TableView(source, table, tool, mapped, complete=False, known=before is not None, live=live, last_read=before)
+
+
+def _remembered(source: Source, known: Mapping[tuple[str, str], TableMemory]) -> Iterable[tuple[tuple[str, str], TableView]]:
+    for settings in source.tables:
+        key = (source.name, settings.label)
+        if key in known:
+            yield key, _frozen_view(*key, source.tool, source.modes[settings.label] == "live", known[key])
+
+
+def plan_of(looked: Looked, setup: Setup, ledger: Ledger, *, release: bool = False) -> Plan:
+    """Return the plan of what was seen, without the messages that were told before."""
+    return make_plan(
+        looked.judgement, looked.pulled, setup, now=looked.now, told=_told(looked, ledger), release=release
+    )  # fmt: skip
+
+
+def _told(looked: Looked, ledger: Ledger) -> set[str]:
+    """A message that was only shown in shadow mode counts as told while its table stays there."""
+    keys: dict[bool, list[str]] = {True: [], False: []}
+    for verdict in looked.judgement.verdicts:
+        live = looked.snapshot.tables[verdict.item.ref.source, verdict.item.ref.table].live
+        keys[live] += [notice.key for notice in verdict.notices]
+    return ledger.told(keys[True]) | ledger.told(keys[False], shadow=True)
+
+
+def run_cycle(
+    setup: Setup, ledger: Ledger, *, now: datetime, run: str, clock: Callable[[], datetime],
+    means: Means | None = None, release: bool = False,
+) -> Result:  # fmt: skip
+    """Do one cycle at ``now``. ``clock`` only dates the run in the ledger's list; nothing is judged by it.
+
+    Raises ``Interrupted`` when asked to stop, with everything that was done recorded.
+    """
+    means = means or Means()
+    before = {source.name: replace(source.connector.traffic) for source in setup.sources}
+    pulled = pull_all(setup, ledger.tables(), means.watch)
+    with means.turn():
+        mode = "live" if any(table.live for table in pulled) else "shadow"
+        ledger.begin(Run(run, now, clock(), mode, setup.fingerprint))
+        ledger.close_observed((item for table in pulled if table.read == "complete" for item in table.items), run=run, at=now)
+        looked = judge(setup, ledger, pulled, now=now)
+        plan = plan_of(looked, setup, ledger, release=release)
+        restored = _restored(plan, ledger)
+        intents = _commit(looked, plan, setup, ledger, run)
+        schemas = {(table.source, table.table): table.schema for table in pulled if table.schema is not None}
+        sources = {source.name: source for source in setup.sources}
+        writer = Writer(sources, schemas, ledger, intents, now, means.watch.stop, means.writing)
+        written = writer.write(plan.writable)
+        deliveries = [d for source in setup.sources for d in drain(ledger, means.channels, now, means.pace, source=source.name)]
+        requests = {source.name: _since(before[source.name], source.connector.traffic) for source in setup.sources}
+        result = Result(run, looked, plan, written, _messages(plan, deliveries), requests, restored)
+        ledger.end(run, _named(result.exit_code), {"written": len(written) - len(result.failures)}, at=clock())
+    return result
+
+
+def _commit(looked: Looked, plan: Plan, setup: Setup, ledger: Ledger, run: str) -> Mapping[Ref, str]:
+    """Write the cycle down before anything leaves; return the intents' ids by row."""
+    touched = {change.ref for change in plan.writable}
+    wanted: dict[Ref, Memory] = {}
+    for verdict in looked.judgement.verdicts:
+        ref = verdict.item.ref
+        if verdict.frozen or plan.is_held(ref):  # nobody is told of a held table, so none of its clocks may start
+            continue
+        wanted[ref] = replace(verdict.memory, human=human_fingerprint(verdict.item)) if ref in touched else verdict.memory
+    intents = [Intent(c.ref, {x.field: x.after for x in c.cells}, {x.field: x.before for x in c.cells}) for c in plan.writable]
+    messages = [_queued(m, "shadow" if plan.is_shadow(m.ref) else "queued") for m in plan.messages]
+    messages += [_queued(m, "known") for m in plan.silent]
+    tables = [table.as_read(accepted=setup.accept_missing) for table in looked.pulled]
+    cycle = Cycle(tables, changed(looked.snapshot.memories, wanted), intents, messages)
+    committed = ledger.commit_cycle(cycle, run=run, now=looked.now)
+    return {intent.ref: intent.id for intent in committed.intents}
+
+
+def _queued(message: Message, status: str) -> Queued:
+    return Queued(
+        message.key, message.template, message.rule, message.ref, message.code, message.to, message.cc, message.words,
+        status,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _restored(plan: Plan, ledger: Ledger) -> list[tuple[Ref, tuple[str, ...]]]:
+    """Return the own cells that somebody else changed since duban wrote them: they are restored, and it is said."""
+    last = ledger.last_written([change.ref for change in plan.writable])
+    found = []
+    for change in plan.writable:
+        ours = last.get(change.ref, {})
+        names = tuple(cell.name for cell in change.cells if cell.field in ours and ours[cell.field] == cell.after != cell.before)
+        if names:
+            found.append((change.ref, names))
+    return found
+
+
+def _messages(plan: Plan, deliveries: Sequence[Delivery]) -> list[tuple[Message, str]]:
+    shown = [(message, "shadow") for message in plan.messages if plan.is_shadow(message.ref)]
+    tried = [(delivery.message, delivery.status) for delivery in deliveries]
+    seen = {message.key for message, _ in (*shown, *tried)}
+    return [*shown, *tried, *((message, "queued") for message in plan.messages if message.key not in seen)]
+
+
+def _since(before: Traffic, after: Traffic) -> Traffic:
+    return Traffic(
+        after.read - before.read, after.write - before.write, after.retried - before.retried, after.refused - before.refused
+    )
+
+
+def _named(code: int) -> str:
+    return {0: "complete", 3: "incomplete", 4: "held"}[code]

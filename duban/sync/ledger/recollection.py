@@ -1,0 +1,245 @@
+"""Memories of items: stored typed, loaded a million at a time.
+
+One row in ``memories`` for every item that was judged, one in ``alerts`` where the alert is not the plain one, and a
+row in ``status_spans`` for every stretch of time in one status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, select, update
+
+from duban.item import Ref
+from duban.rules.memory import Alert, Memory
+from duban.sync.ledger.codec import Decoder, day_text, instant_text, json_text, plain
+from duban.sync.ledger.schema import alerts, memories, status_spans
+from duban.sync.ledger.upsert import Upsert, chunks, every_column_but
+
+ALERT_INSTANTS = ("at", "explain_deadline", "escalated_at", "cycle_at", "explained_at")
+ALERT_DAYS = ("baseline_due", "due_cell", "accepted_due")
+ALERT_PLAIN = ("state", "notices", "escalated_to", "cycle", "explained_late", "sla", "shadow")
+
+# When duban last wrote a row is set by the outcome of a write; a judgement that began before must not undo it.
+PUT_JUDGED = Upsert(memories, every_column_but(memories, "written_at", "code"))
+PUT_WHOLE = Upsert(memories, every_column_but(memories))
+PUT_WRITTEN_AT = Upsert(memories, ("written_at",))
+PUT_ALERT = Upsert(alerts, every_column_but(alerts))
+PUT_SPAN = Upsert(status_spans, ("status", "until"))
+
+_NO_ALERT = Alert()
+_AT_ONCE = 500  # refs in one IN list
+
+
+def _of_row(table: Any) -> Any:
+    return and_(*(table.c[name] == bindparam(f"of_{name}") for name in ("source", "table_name", "record")))
+
+
+_DROP_ALERT = delete(alerts).where(_of_row(alerts))
+_DROP_MEMORY = delete(memories).where(_of_row(memories))  # its alert and spans go with it
+_CLOSE_SPAN = update(status_spans).where(_of_row(status_spans), status_spans.c.until.is_(None))
+_STORED = (
+    select(memories.c.record, memories.c.status, memories.c.status_since, alerts.c.state)
+    .select_from(
+        memories.outerjoin(
+            alerts, and_(*(alerts.c[name] == memories.c[name] for name in ("source", "table_name", "record")))
+        )
+    )
+    .where(
+        memories.c.source == bindparam("of_source"),
+        memories.c.table_name == bindparam("of_table_name"),
+        memories.c.record.in_(bindparam("of_records", expanding=True)),
+    )
+)
+
+# --- reading
+
+
+def memories_of(source: str, table: str) -> Select[Any]:
+    """Return the query for a table's memories, for :func:`memories_from`."""
+    names = ("record", "status", "status_since", "previous_status", "explanation", "explained_seen_at",
+             "explained_unseen_at", "human", "human_at", "written_at", "findings", "baseline", "imported")  # fmt: skip
+    here = memories.c.source == source, memories.c.table_name == table
+    return select(*(memories.c[name] for name in names)).where(*here)
+
+
+def alerts_of(source: str, table: str) -> Select[Any]:
+    """Return the query for a table's alerts, for :func:`memories_from`."""
+    return select(alerts).where(alerts.c.source == source, alerts.c.table_name == table)
+
+
+def memories_from(
+    rows: Iterable[Any], alert_rows: Iterable[Any], source: str, table: str, decoder: Decoder
+) -> Iterator[tuple[Ref, Memory]]:
+    """Yield a table's memories from its rows."""
+    known = {row.record: alert_from(row, decoder) for row in alert_rows}
+    instant, texts, shared = decoder.instant, decoder.texts, decoder.shared
+    for (record, status, since, previous, explanation, seen, unseen, human, human_at, written_at, findings, baseline,
+         imported) in rows:  # fmt: skip
+        yield (
+            Ref(source, table, record),
+            Memory(
+                shared(status), instant(since), shared(previous), known.get(record, _NO_ALERT), explanation,
+                instant(seen), instant(unseen), human, instant(human_at), instant(written_at), texts(findings),
+                _pairs(baseline), bool(imported),
+            ),
+        )  # fmt: skip
+
+
+def memory_of(connection: Connection, ref: Ref, decoder: Decoder) -> Memory | None:
+    """Return what is remembered of one row."""
+    rows = connection.execute(memories_of(ref.source, ref.table).where(memories.c.record == ref.record))
+    alert_rows = connection.execute(alerts_of(ref.source, ref.table).where(alerts.c.record == ref.record))
+    return next((memory for _, memory in memories_from(rows, alert_rows, ref.source, ref.table, decoder)), None)
+
+
+def spans_of(connection: Connection, ref: Ref, decoder: Decoder) -> list[tuple[str, datetime, datetime | None]]:
+    """Return a row's stretches of time in one status, oldest first."""
+    rows = connection.execute(
+        select(status_spans.c.status, status_spans.c.since, status_spans.c.until)
+        .where(_of_row(status_spans))
+        .order_by(status_spans.c.since),
+        of_row(ref),
+    )
+    return [(status, decoder.known_instant(since), decoder.instant(until)) for status, since, until in rows]
+
+
+def alert_from(row: Any, decoder: Decoder) -> Alert:
+    """Return an alert from its row."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in ALERT_PLAIN}
+    values |= {name: decoder.instant(getattr(row, name)) for name in ALERT_INSTANTS}
+    values |= {name: decoder.day(getattr(row, name)) for name in ALERT_DAYS}
+    return Alert(**values)
+
+
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return () if text == "[]" else tuple((key, value) for key, value in json.loads(text))
+
+
+# --- writing
+
+
+def remember(connection: Connection, wanted: Mapping[Ref, Memory], *, now: datetime) -> None:
+    """Write what a judgement remembers, and keep the spans of status: a new status ends the open span."""
+    for refs in _by_table(wanted):
+        stored = _stored(connection, refs)
+        PUT_JUDGED(connection, (memory_row(ref, wanted[ref], "") for ref in refs))
+        PUT_ALERT(connection, (alert_row(ref, wanted[ref].alert) for ref in refs if wanted[ref].alert != _NO_ALERT))
+        _each(connection, _DROP_ALERT, (
+            of_row(ref) for ref in refs if wanted[ref].alert == _NO_ALERT and stored.get(ref, _UNKNOWN)[2] is not None
+        ))  # fmt: skip
+        moved = [ref for ref in refs if stored.get(ref, _UNKNOWN)[:2] != _status(wanted[ref])]
+        _move(connection, {ref: wanted[ref] for ref in moved}, now)
+
+
+_UNKNOWN: tuple[str | None, str | None, str | None] = (None, None, None)
+
+
+def _stored(connection: Connection, refs: list[Ref]) -> dict[Ref, tuple[str | None, str | None, str | None]]:
+    source, table, _ = refs[0]
+    rows = connection.execute(
+        _STORED, {"of_source": source, "of_table_name": table, "of_records": [ref.record for ref in refs]}
+    )
+    return {Ref(source, table, record): (status, since, state) for record, status, since, state in rows}
+
+
+def _status(memory: Memory) -> tuple[str | None, str | None]:
+    return memory.status, instant_text(memory.status_since)
+
+
+def _move(connection: Connection, wanted: Mapping[Ref, Memory], now: datetime) -> None:
+    at = instant_text(now)
+    ends: dict[str | None, list[Ref]] = {}
+    for ref, memory in wanted.items():
+        ends.setdefault(_status(memory)[1] or at, []).append(ref)
+    for end, refs in ends.items():
+        _each(connection, _CLOSE_SPAN.values(until=end), map(of_row, refs))
+    PUT_SPAN(connection, (
+        key_row(ref) | {"since": since, "status": status, "until": None}
+        for ref, (status, since) in ((ref, _status(memory)) for ref, memory in wanted.items())
+        if status is not None and since is not None
+    ))  # fmt: skip
+
+
+class Whole(NamedTuple):
+    """Everything remembered of one item. ``spans`` are (status, since, until) as stored."""
+
+    ref: Ref
+    code: str
+    memory: Memory
+    spans: tuple[tuple[str, str, str | None], ...] = ()
+
+
+def put_whole(connection: Connection, wholes: Iterable[Whole]) -> None:
+    """Replace everything remembered of some items."""
+    for chunk in chunks(wholes):
+        connection.execute(_DROP_MEMORY, [of_row(whole.ref) for whole in chunk])
+        PUT_WHOLE(connection, (memory_row(whole.ref, whole.memory, whole.code) for whole in chunk))
+        alerted = (whole for whole in chunk if whole.memory.alert != _NO_ALERT)
+        PUT_ALERT(connection, (alert_row(whole.ref, whole.memory.alert) for whole in alerted))
+        PUT_SPAN(connection, (
+            key_row(whole.ref) | {"status": status, "since": since, "until": until}
+            for whole in chunk
+            for status, since, until in whole.spans or _open_span(whole.memory)
+        ))  # fmt: skip
+
+
+def _open_span(memory: Memory) -> tuple[tuple[str, str, None], ...]:
+    status, since = _status(memory)
+    return () if status is None or since is None else ((status, since, None),)
+
+
+def note_written(connection: Connection, ref: Ref, at: str) -> None:
+    """Remember when duban last wrote a row, as stored."""
+    PUT_WRITTEN_AT.one(connection, memory_row(ref, Memory(), "") | {"written_at": at})
+
+
+def drop(connection: Connection, ref: Ref) -> bool:
+    """Forget an item; tell whether anything was known of it."""
+    return connection.execute(_DROP_MEMORY, of_row(ref)).rowcount > 0
+
+
+def memory_row(ref: Ref, memory: Memory, code: str) -> dict[str, Any]:
+    """Return the row of a memory."""
+    return {
+        "source": ref.source, "table_name": ref.table, "record": ref.record, "code": plain(code),
+        "status": memory.status, "status_since": instant_text(memory.status_since),
+        "previous_status": memory.previous_status, "explanation": memory.explanation,
+        "explained_seen_at": instant_text(memory.explained_seen_at),
+        "explained_unseen_at": instant_text(memory.explained_unseen_at), "human": memory.human,
+        "human_at": instant_text(memory.human_at), "written_at": instant_text(memory.written_at),
+        "findings": json_text(memory.findings), "baseline": json_text(memory.baseline), "imported": memory.imported,
+    }  # fmt: skip
+
+
+def alert_row(ref: Ref, alert: Alert) -> dict[str, Any]:
+    """Return the row of an alert."""
+    row = key_row(ref) | {name: getattr(alert, name) for name in ALERT_PLAIN}
+    row |= {name: instant_text(getattr(alert, name)) for name in ALERT_INSTANTS}
+    return row | {name: day_text(getattr(alert, name)) for name in ALERT_DAYS}
+
+
+def key_row(ref: Ref) -> dict[str, Any]:
+    """Return a ref as columns."""
+    return {"source": ref.source, "table_name": ref.table, "record": ref.record}
+
+
+def of_row(ref: Ref) -> dict[str, str]:
+    """Return a ref as the parameters of a statement about one row."""
+    return {"of_source": ref.source, "of_table_name": ref.table, "of_record": ref.record}
+
+
+def _each(connection: Connection, statement: Any, rows: Iterable[dict[str, Any]]) -> None:
+    for chunk in chunks(rows):
+        connection.execute(statement, chunk)
+
+
+def _by_table(refs: Iterable[Ref]) -> Iterator[list[Ref]]:
+    tables: dict[tuple[str, str], list[Ref]] = {}
+    for ref in refs:
+        tables.setdefault(ref[:2], []).append(ref)
+    for rows in tables.values():
+        yield from chunks(sorted(rows), _AT_ONCE)  # in the order of the key, as in the mirror
