@@ -25,6 +25,7 @@ from duban.connectors.limits import Limit, Pace
 from duban.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
 
 T = TypeVar("T")
+_COUNTING = threading.Lock()
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and between two bytes of the answer
 ATTEMPTS = 5
 
@@ -103,7 +104,8 @@ def with_retries(
         return min(30.0, 0.5 * 2.0 ** (state.attempt_number - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
 
     def count(_: RetryCallState) -> None:
-        traffic.retried += 1
+        with _COUNTING:
+            traffic.retried += 1
 
     def guarded() -> T:
         try:

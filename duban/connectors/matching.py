@@ -41,6 +41,9 @@ class Question:
     fields: tuple[str, ...]
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 class Matcher:
     """Matches the columns of one table; collects questions and what became of every column. Used once."""

@@ -34,7 +34,9 @@ class Place:
     document: Document
     location: tuple[str | int, ...]
 
-    def problem(self, message: str, *, part: Sequence[str | int] = (), offset: int = 0, width: int = 0, on_key: bool = False) -> Problem:
+    def problem(
+        self, message: str, *, part: Sequence[str | int] = (), offset: int = 0, width: int = 0, on_key: bool = False
+    ) -> Problem:
         """Return a problem at this place or at a part of it."""
         return self.document.problem((*self.location, *part), message, offset=offset, width=width, on_key=on_key)
 
@@ -51,6 +53,16 @@ class Rule:
         """Return where a key was written, or the rule itself."""
         return self.places.get(key, self.places["id"])
 
+    def clock_of(self, kind: str) -> str | None:
+        """Return the clock that the rule reads for a kind of item."""
+        clock = self.entry.clock
+        return clock.get(kind) if isinstance(clock, Mapping) else clock
+
+    def message_of(self, kind: str) -> str | None:
+        """Return the rule's message template for a kind of item, ``None`` for the generic one."""
+        message = self.entry.msg
+        return message.get(kind) if isinstance(message, Mapping) else message
+
 
 @dataclass(frozen=True, slots=True)
 class Book:
@@ -66,6 +78,7 @@ class Book:
     messages: Mapping[str, Any]
     tests: tuple[tuple[TestEntry, Place], ...] = ()
     param_places: Mapping[str, Place] = field(default_factory=dict)
+    pattern_places: Mapping[str, Place] = field(default_factory=dict)
 
     def enabled(self) -> Iterable[Rule]:
         """Yield the rules that are on."""
@@ -114,11 +127,16 @@ def structure_problems(document: Document) -> tuple[RulesFile | None, list[Probl
     try:
         return RulesFile.model_validate(document.value), []
     except ValidationError as error:
-        return None, [_structure_problem(document, dict(mistake)) for mistake in error.errors(include_url=False, include_input=False)]
+        return None, [
+            _structure_problem(document, dict(mistake))
+            for mistake in error.errors(include_url=False, include_input=False)
+        ]
 
 
 def _structure_problem(document: Document, mistake: Mapping[str, Any]) -> Problem:
-    location = tuple(part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part and not document.has((part,))))
+    location = tuple(
+        part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part and not document.has((part,)))
+    )
     if mistake["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
         near = nearest(str(location[-1]), known)
@@ -152,6 +170,7 @@ class _Merger:
         self.params: dict[str, Any] = {}
         self.param_places: dict[str, Place] = {}
         self.patterns: dict[str, str] = {}
+        self.pattern_places: dict[str, Place] = {}
         self.pairs: dict[str, frozenset[tuple[str, str]]] = {}
         self.clocks: dict[str, tuple[ClockEntry, Place]] = {}
         self.ladder: tuple[LadderEntry, Place] | None = None
@@ -166,11 +185,14 @@ class _Merger:
             return
         self._parameters(document, content)
         self.patterns |= content.patterns
+        self.pattern_places |= {name: Place(document, ("patterns", name)) for name in content.patterns}
         self.pairs |= {name: frozenset((a, b) for a, b in rows) for name, rows in content.tables.items()}
         self.clocks |= {name: (entry, Place(document, ("clocks", name))) for name, entry in content.clocks.items()}
         if content.ladder is not None:
             self.ladder = content.ladder, Place(document, ("ladder",))
-        self.suppression += [(entry, Place(document, ("suppression", i))) for i, entry in enumerate(content.suppression)]
+        self.suppression += [
+            (entry, Place(document, ("suppression", i))) for i, entry in enumerate(content.suppression)
+        ]
         for name, texts in content.messages.items():  # a pack may override one language and keep the other
             known = self.messages.get(name)
             self.messages[name] = {**known, **texts} if isinstance(known, dict) and isinstance(texts, dict) else texts
@@ -190,7 +212,9 @@ class _Merger:
                 value = {**before, **value}
             if before is not None and type(before) is not type(value) and not _both_numbers(before, value):
                 shown = "a mapping" if isinstance(before, dict) else type(before).__name__
-                self.problems.append(document.problem(("params", name), f"the parameter {name} must be {shown}, as in the pack before"))
+                self.problems.append(
+                    document.problem(("params", name), f"the parameter {name} must be {shown}, as in the pack before")
+                )
             self.params[name] = value
             self.param_places[name] = Place(document, ("params", name))
 
@@ -208,17 +232,24 @@ class _Merger:
             rules[rule_id] = rule
             for key in ("name", "of", "test", "level", "text"):
                 if getattr(entry, key if key != "text" else "text") in (None, (), ""):
-                    near = nearest(rule_id, [other for other in self.raw if other != rule_id and len(self.raw[other]) > 3])
+                    near = nearest(
+                        rule_id, [other for other in self.raw if other != rule_id and len(self.raw[other]) > 3]
+                    )
                     hint = f" (did you mean to change {near}?)" if near and len(raw) <= 3 else ""
                     self.problems.append(rule.place("id").problem(f"the rule {rule_id} has no {key!r}{hint}"))
         if self.problems:
             raise ConfigError(self.problems)
         return Book(
             rules, self.params, self.patterns, self.pairs, self.clocks, self.ladder, tuple(self.suppression),
-            self.messages, tuple(self.tests), self.param_places,
+            self.messages, tuple(self.tests), self.param_places, self.pattern_places,
         )  # fmt: skip
 
 
 def _both_numbers(left: Any, right: Any) -> bool:
     numbers = (int, float)
-    return isinstance(left, numbers) and isinstance(right, numbers) and not isinstance(left, bool) and not isinstance(right, bool)
+    return (
+        isinstance(left, numbers)
+        and isinstance(right, numbers)
+        and not isinstance(left, bool)
+        and not isinstance(right, bool)
+    )

@@ -14,7 +14,14 @@ from typing import Any
 from duban.rules.clock import Mode
 from duban.rules.context import Context, World
 
-NOT_APPLICABLE, RUNNING, SOON, BREACHED, IN_TIME, LATE = "不适用", "计时中", "即将超时", "已超时", "按时完成", "超时完成"
+NOT_APPLICABLE, RUNNING, SOON, BREACHED, IN_TIME, LATE = (
+    "不适用",
+    "计时中",
+    "即将超时",
+    "已超时",
+    "按时完成",
+    "超时完成",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,7 @@ class ClockRule:
     engine: bool
 
     def __call__(self, context: Context, world: World) -> ClockReading:
+        """Return how the clock stands for an item at the world's moment."""
         parameter = world.params[self.within]
         duration, mode = timedelta(hours=parameter["hours"]), parameter["mode"]
         absent = ClockReading(NOT_APPLICABLE, mode, duration)
@@ -91,8 +99,19 @@ class ClockRule:
         assert reading.deadline is not None
         started_now = self.engine and reading.start == world.now
         if world.now > reading.deadline:
-            return ClockReading(BREACHED, reading.mode, reading.duration, reading.start, reading.deadline, None, timedelta(0), started_now)
+            return ClockReading(
+                BREACHED,
+                reading.mode,
+                reading.duration,
+                reading.start,
+                reading.deadline,
+                None,
+                timedelta(0),
+                started_now,
+            )
         remaining = world.clocks.remaining(world.now, reading.deadline, reading.mode, context.department)
         near = remaining <= reading.duration * float(world.params.get("sla_soon_fraction", 0.25)) and not started_now
         state = SOON if near else RUNNING
-        return ClockReading(state, reading.mode, reading.duration, reading.start, reading.deadline, None, remaining, started_now)
+        return ClockReading(
+            state, reading.mode, reading.duration, reading.start, reading.deadline, None, remaining, started_now
+        )

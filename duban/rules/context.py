@@ -181,7 +181,10 @@ class Context:
     def explanation_note(self) -> str:
         """A sentence for an explanation that is older than the notice it should answer; else an empty text."""
         old = self.notice_outstanding and self.explanation_parts == 3 and not self.explained
-        texts = {"zh": "；所填说明早于本次预警或日期已过，不算答复", "en": "; the explanation given does not answer this notice"}
+        texts = {
+            "zh": "；所填说明早于本次预警或日期已过，不算答复",
+            "en": "; the explanation given does not answer this notice",
+        }
         return texts[self.world.language] if old else ""
 
     @property

@@ -57,12 +57,20 @@ class RuleEntry(Entry):
 
     id: str = Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", description="the rule's name for ever, e.g. TEAM-01")
     name: Words | None = Field(default=None, description="what people call the rule")
-    of: Annotated[tuple[Scope, ...], BeforeValidator(_listed)] = Field(default=(), description="kinds of item, or table, or system")
-    need: tuple[str, ...] | None = Field(default=None, description="fields without whose column the rule is not applicable")
-    wants: tuple[str, ...] = Field(default=(), description="fields it reads where they exist; a table that lacks them is told")
+    of: Annotated[tuple[Scope, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="kinds of item, or table, or system"
+    )
+    need: tuple[str, ...] | None = Field(
+        default=None, description="fields without whose column the rule is not applicable"
+    )
+    wants: tuple[str, ...] = Field(
+        default=(), description="fields it reads where they exist; a table that lacks them is told"
+    )
     tools: tuple[str, ...] = Field(default=(), description="only in tables of these tools")
     let: Mapping[str, str] = Field(default_factory=dict, description="named values for when, test, text and recipients")
-    clock: str | Mapping[str, str] | None = Field(default=None, description="the clock whose values the rule reads, per kind")
+    clock: str | Mapping[str, str] | None = Field(
+        default=None, description="the clock whose values the rule reads, per kind"
+    )
     when: str | None = Field(default=None, description="the rule applies while this holds")
     test: str | None = Field(default=None, description="the finding holds while this holds")
     level: Level | None = Field(default=None, description="info, warn (yellow) or critical (red)")
@@ -70,8 +78,12 @@ class RuleEntry(Entry):
     to: Recipients = Field(default=(), description="who is told")
     cc: Recipients = ()
     esc: Recipients = ()
-    msg: str | Mapping[str, str] | None = Field(default=None, description="message template, per kind; default 规范提醒")
-    once_per: tuple[str, ...] = Field(default=(), description="the message is sent again when one of these values changes")
+    msg: str | Mapping[str, str] | None = Field(
+        default=None, description="message template, per kind; default 规范提醒"
+    )
+    once_per: tuple[str, ...] = Field(
+        default=(), description="the message is sent again when one of these values changes"
+    )
     known: Annotated[tuple[Kind, ...], BeforeValidator(_listed)] = Field(
         default=(), description="judged only when every table with items of these kinds is known"
     )
@@ -106,7 +118,9 @@ class ClockEntry(Entry):
     stop: str | None = Field(default=None, description="the stop event's own time")
     stop_when: str | None = Field(default=None, description="the stop event counts only while this holds")
     when: str | None = Field(default=None, description="the clock applies while this holds")
-    running_when: str | None = Field(default=None, description="a clock without a stop event is judged only while this holds")
+    running_when: str | None = Field(
+        default=None, description="a clock without a stop event is judged only while this holds"
+    )
     within: str = Field(description="the parameter {hours, mode}")
     shown: bool = Field(default=False, description="时限 and SLA状态 of the row show this clock")
     engine: bool = Field(default=False, description="the engine itself sets the start")
@@ -127,7 +141,9 @@ class LadderEntry(Entry):
     of: Literal["task"] = "task"
     steps: Mapping[Literal["soon", "minor", "notice"], str]
     clock: str = Field(description="the clock of the explanation")
-    tells: Mapping[str, tuple[str | Tell, ...]] = Field(description="transition -> rules whose message it sends, or a message")
+    tells: Mapping[str, tuple[str | Tell, ...]] = Field(
+        description="transition -> rules whose message it sends, or a message"
+    )
     escalated_by: tuple[str, ...] = Field(description="rules whose recipients are written to 上报对象")
 
 
@@ -158,7 +174,9 @@ class TestEntry(Entry):
     params: Mapping[str, Any] = Field(default_factory=dict)
     given: tuple[Mapping[str, Any], ...]
     unmapped: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    rules: tuple[str, ...] | None = Field(default=None, description="compare only these rules; * at the end for any ending")
+    rules: tuple[str, ...] | None = Field(
+        default=None, description="compare only these rules; * at the end for any ending"
+    )
     expect: Mapping[str, Any] = Field(default_factory=dict)
     sends: Mapping[str, tuple[str, ...]] | None = None
     steps: tuple[Expectation, ...] = ()

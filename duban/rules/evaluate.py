@@ -134,7 +134,10 @@ class _Judge:
     def __init__(self, book: CompiledBook, world: World, snapshot: Snapshot) -> None:
         self.book, self.world, self.snapshot = book, world, snapshot
         self._unknown = frozenset(
-            kind for table in snapshot.tables.values() if not table.complete and not table.known for kind in table.mapped
+            kind
+            for table in snapshot.tables.values()
+            if not table.complete and not table.known
+            for kind in table.mapped
         )
         self._rules: dict[tuple[int, str], TableRules] = {}
 
@@ -189,7 +192,12 @@ class _Judge:
         entry, language = ready.rule.entry, self.world.language
         assert entry.name is not None
         assert entry.level is not None
-        return Finding(ready.rule.id, entry.name.in_language(language), entry.level, fill(ready.sentences[language], context, self.world))
+        return Finding(
+            ready.rule.id,
+            entry.name.in_language(language),
+            entry.level,
+            fill(ready.sentences[language], context, self.world),
+        )
 
     def _escalate(self, context: Context, ready: Sequence[Ready]) -> None:
         """Note to whom and when an item was escalated: the ladder's T8 and T10, or a breach that names an esc."""
@@ -224,7 +232,9 @@ class _Judge:
     def table_verdict(self, table: TableView) -> TableVerdict:
         missing: list[str] = []
         for kind, mapped in table.mapped.items():
-            missing += [key for key in self.book.needed_fields(kind, table.tool) if key not in mapped and key not in missing]
+            missing += [
+                key for key in self.book.needed_fields(kind, table.tool) if key not in mapped and key not in missing
+            ]
         subject = TableSubject(missing, table.swapped_headings)
         return TableVerdict(self.findings_about("table", subject), tuple(missing))
 

@@ -248,7 +248,11 @@ def measure(context: Context, due: date | None) -> None:
     world = context.world
     context.effective_due = due
     rolled = due
-    if due is not None and world.params.get("due_on_nonworkday") == "next_workday" and not world.calendar.is_workday(due):
+    if (
+        due is not None
+        and world.params.get("due_on_nonworkday") == "next_workday"
+        and not world.calendar.is_workday(due)
+    ):
         rolled = world.calendar.next_workday(due)
     context.ladder_due = rolled
     if context.laddered:

@@ -73,7 +73,17 @@ def _of_rule(context: Context, ready: Ready, rule: str, book: CompiledBook, *, t
     to, cc, esc = (recipients(group, context, world) for group in (ready.to, ready.cc, ready.esc))
     entry = ready.rule.entry
     name = entry.name.in_language(world.language) if entry.name else rule
-    return _notice(context, ready.message or GENERIC, rule, (to, cc, esc), extra, {"text": text, "rule_name": name}, ready.clock, book, told=told)
+    return _notice(
+        context,
+        ready.message or GENERIC,
+        rule,
+        (to, cc, esc),
+        extra,
+        {"text": text, "rule_name": name},
+        ready.clock,
+        book,
+        told=told,
+    )
 
 
 def _of_transition(context: Context, tell: Told, move: str, book: CompiledBook) -> Notice:
@@ -93,8 +103,17 @@ def _notice(
     parts = [rule, str(item.ref), str(alert.cycle), str(alert.notices), *extra]
     why = tuple(f"{r.name}: {r.why}" for group in (to, cc, esc) for r in group if r.why)
     escalate_to = names[2] or _escalation(context, book)
-    variables = {**_variables(context, clock), **words, "rule": rule, "to": names[0], "cc": names[1], "escalate_to": escalate_to}
-    return Notice(template, rule, item.ref, item.code, names[0], names[1], names[2], "|".join(parts), variables, why, told)
+    variables = {
+        **_variables(context, clock),
+        **words,
+        "rule": rule,
+        "to": names[0],
+        "cc": names[1],
+        "escalate_to": escalate_to,
+    }
+    return Notice(
+        template, rule, item.ref, item.code, names[0], names[1], names[2], "|".join(parts), variables, why, told
+    )
 
 
 def _escalation(context: Context, book: CompiledBook) -> tuple[str, ...]:
@@ -114,9 +133,15 @@ def _stamp(moment: Any) -> str:
 def _variables(context: Context, clock: str | None) -> dict[str, Any]:
     """Return what a message template may say of an item (catalogue section 8)."""
     item, alert, world = context.item, context.alert, context.world
-    plain = {key: context.get(key) for key in ("project", "stage", "standard", "progress", "last_update", "new_due", "due")}
+    plain = {
+        key: context.get(key) for key in ("project", "stage", "standard", "progress", "last_update", "new_due", "due")
+    }
     reading = context.clock(clock) if clock is not None else None
-    waiting = [other for other in world.of_project(context.project, "task") if _waits(other, item.code)] if alert.notices else []
+    waiting = (
+        [other for other in world.of_project(context.project, "task") if _waits(other, item.code)]
+        if alert.notices
+        else []
+    )
     return plain | {
         "code": item.code, "title": item.title, "kind": item.kind, "department": context.get("responsible_dept"),
         "owner": context.get("owner") or context.get("measure_owner"), "accountable": context.get("accountable"),

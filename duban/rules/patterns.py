@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import re2
 
+Search = Callable[[str, "str | None"], "bool | None"]
+Captures = Callable[[str, "str | None"], tuple[str, ...]]
+
+_CHARACTER = re.compile(r"\\u([0-9A-Fa-f]{4})")
+
+
+class PatternError(Exception):
+    """A pattern that RE2 cannot read; the text says why."""
+
 
 @cache
 def compiled(pattern: str) -> Any:
-    """Return a compiled pattern; raises ``re2.error``. ``\\uXXXX``, which RE2 lacks, is read as the character."""
-    return re2.compile(_plain(pattern))
+    """Return a compiled pattern; raises ``PatternError``. ``\\uXXXX``, which RE2 lacks, is read as the character."""
+    options = re2.Options()
+    options.log_errors = False  # the error is raised; standard error is not ours to write to
+    try:
+        return re2.compile(_CHARACTER.sub(lambda found: re.escape(chr(int(found[1], 16))), pattern), options)
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        raise PatternError(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)) from None
 
 
-def _plain(pattern: str) -> str:
-    head, *rest = pattern.split("\\u")
-    return head + "".join(chr(int(part[:4], 16)) + part[4:] for part in rest)
+def searcher(patterns: Mapping[str, str]) -> tuple[Search, Captures]:
+    """Return the two functions of the language: search (true, false, unknown) and captures of the first group.
 
-
-def searcher(patterns: Mapping[str, str]) -> tuple[Callable[[str, str | None], bool | None], Callable[[str, str | None], tuple[str, ...]]]:
-    """Return the two functions of the language: search (true, false, unknown) and captures of the first group."""
-    ready = {name: compiled(pattern) for name, pattern in patterns.items()}
+    A name is a key of ``patterns``, or a pattern itself after ``=``.
+    """
 
     def find(name: str) -> Any:
-        return ready[name] if name in ready else compiled(name[1:])
+        return compiled(patterns[name] if name in patterns else name[1:])
 
     def search(name: str, text: str | None) -> bool | None:
         return None if text is None else find(name).search(text) is not None
@@ -33,6 +46,7 @@ def searcher(patterns: Mapping[str, str]) -> tuple[Callable[[str, str | None], b
     def captures(name: str, text: str | None) -> tuple[str, ...]:
         if text is None:
             return ()
-        return tuple(dict.fromkeys(match[1] for match in find(name).finditer(text)))
+        found = (match[1] for match in find(name).finditer(text))
+        return tuple(dict.fromkeys(part for part in found if part))
 
     return search, captures

@@ -29,7 +29,9 @@ def _named(context: Context, people: Iterable[Person]) -> list[str]:
 
 def _post(context: Context, departments: Iterable[str | None], post: str) -> list[str]:
     found = (context.world.directory.department(name) for name in departments)
-    return [str(getattr(department, post)) for department in found if department is not None and getattr(department, post)]
+    return [
+        str(getattr(department, post)) for department in found if department is not None and getattr(department, post)
+    ]
 
 
 def _responsible(context: Context) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from duban.rules.compiled import Sentence, To
+from duban.rules.compilation import Sentence, To
 from duban.rules.context import Context, World
 from duban.rules.recipients import Recipient, resolve
 from duban.wording import worded

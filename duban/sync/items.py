@@ -38,7 +38,7 @@ def _table(table: Pulled) -> dict[str, Any]:
 
 
 def _item(item: Item, zone: ZoneInfo) -> dict[str, Any]:
-    values = {key: _value(item.values[place], zone) for key, place in places_of(item.kind).items()}  # type: ignore[arg-type]
+    values = {key: _value(item.values[place], zone) for key, place in places_of(item.kind).items()}
     return {
         "source": item.ref.source, "table": item.ref.table, "record": item.ref.record, "kind": item.kind,
         "code": item.code, "title": item.title, "url": item.url, "values": values, "unreadable": dict(item.bad),

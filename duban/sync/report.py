@@ -11,6 +11,7 @@ from duban.connectors.base import Traffic
 from duban.item import Value
 from duban.notify.message import Message
 from duban.rules.evaluate import Finding, Verdict
+from duban.sync.apply import Written
 from duban.sync.cycle import Looked, Result
 from duban.sync.plan import CellChange, Change, Plan
 from duban.sync.pulling import Pulled
@@ -141,3 +142,19 @@ def plain(value: Value, zone: ZoneInfo) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+def applied_document(written: Sequence[Written], run: str) -> dict[str, Any]:
+    """Return ``apply --json``: one outcome per change of the plan."""
+    outcomes = [each.outcome for each in written]
+    return {
+        "version": 1, "run": run,
+        "changes": {
+            "planned": len(outcomes), "written": outcomes.count("written"), "stale": outcomes.count("stale"),
+            "failed": len(outcomes) - outcomes.count("written") - outcomes.count("stale"),
+        },
+        "outcomes": [
+            {"source": w.ref.source, "table": w.ref.table, "record": w.ref.record, "outcome": w.outcome, "error": w.error}
+            for w in written
+        ],
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from contract import ZONE
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from workbook_benches import connector
 
@@ -71,6 +71,7 @@ def test_numbers_stay_numbers(number: str) -> None:
     assert guarded(number) == number
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_the_guard_is_undone(text: str) -> None:
     assert unguarded(guarded(text)) == text
@@ -104,6 +105,7 @@ def test_what_cannot_be_decoded_is_said(data: bytes, encoding: str | None, sente
 _CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r"), max_size=8)
 
 
+@settings(deadline=None)
 @given(
     grid=st.lists(st.lists(_CELL, min_size=3, max_size=3), min_size=1, max_size=6),
     place=st.integers(0, 5), text=_CELL, quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),

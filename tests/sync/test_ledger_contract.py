@@ -1,4 +1,4 @@
-"""The ledger's contract on SQLite (in a file and in memory) and, where DUBAN_TEST_PG names a database, on PostgreSQL."""
+"""The ledger's contract on SQLite, in a file and in memory, and on PostgreSQL where DUBAN_TEST_PG names a database."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from ledger_contract import ZONE, LedgerContract, Make
+
+pytest.register_assert_rewrite("ledger_contract", "ledger_exchange_contract", "ledger_running_contract")
+
+from ledger_contract import IntentContract, MemoryContract, MirrorContract, OutboxContract
+from ledger_exchange_contract import ExchangeContract
+from ledger_running_contract import RunningContract, SlotContract
+from ledger_values import ZONE, Make
 from sqlalchemy import create_engine, text
 
 from duban.sync.ledger import Ledger
 
 POSTGRESQL = os.environ.get("DUBAN_TEST_PG", "")
+
+
+class LedgerContract(
+    MirrorContract, MemoryContract, IntentContract, OutboxContract, RunningContract, SlotContract, ExchangeContract
+):
+    """All of it."""
 
 
 class TestOnSqlite(LedgerContract):

@@ -6,6 +6,7 @@ lists; some cells come as a list in one place and as an object in another. All o
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from duban.item import Person
 
 Decoder = Callable[[Any], Cell]
 EPOCH = datetime.fromtimestamp(0, ZoneInfo("UTC"))
+_SPEAKING = ("full_address", "text", "name", "link", "value", "id")  # what an object's text is in, the best first
 
 
 class Zones:
@@ -86,7 +88,7 @@ def _written(moment: datetime) -> str:
 
 
 def text(cell: Any) -> str | None:
-    """Return a cell as text: segments are joined, lists separated by commas, objects give their name."""
+    """Return a cell as text: segments are joined, lists separated by commas, objects give their name, or as JSON."""
     if cell is None or isinstance(cell, str):
         return cell or None
     if isinstance(cell, list):
@@ -94,10 +96,11 @@ def text(cell: Any) -> str | None:
             return "".join(str(entry["text"]) for entry in cell) or None
         return ", ".join(filter(None, map(text, cell))) or None
     if isinstance(cell, Mapping):
-        for key in ("full_address", "text", "name", "link", "value", "id"):
+        for key in _SPEAKING:
             if cell.get(key) not in (None, ""):
                 return text(cell[key])
-        return None
+        known = not cell or any(key in cell for key in _SPEAKING)
+        return None if known else json.dumps(cell, ensure_ascii=False, sort_keys=True)
     if isinstance(cell, bool):
         return "true" if cell else "false"
     if isinstance(cell, float) and cell.is_integer():

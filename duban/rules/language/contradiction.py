@@ -1,30 +1,41 @@
-"""Conditions that can never hold, or always do: found from the constants that one ``and`` compares a value with."""
+"""Conditions that can never hold: found from the constants that one ``and`` compares a value with.
+
+Asked after the types were checked, so that the constants of one value can be ordered.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from duban.rules.language import parse as tree
 from duban.rules.language.parse import LanguageError, Node
 
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "==", "in": "not in", "not in": "in"}
 
 
-def contradiction(node: Node) -> LanguageError | None:
-    """Return the first part that can never hold or always holds, ``None`` when there is none to be seen."""
-    if isinstance(node, tree.Binary):
-        return _constant(node)
-    if isinstance(node, tree.Not):
-        return contradiction(node.operand)
-    if isinstance(node, tree.Each):
-        return contradiction(node.body)
-    if not isinstance(node, tree.Junction):
-        return None
-    for term in node.terms:
-        found = contradiction(term)
-        if found is not None:
-            return found
-    return _impossible(node) if node.operator == "and" else None
+def contradiction(node: Node, given: Sequence[Node] = ()) -> LanguageError | None:
+    """Return the first part that can never hold or never changes, ``None`` when there is none to be seen.
+
+    ``given`` are conditions that hold whenever this one is asked (the rule's gate).
+    """
+    for part in _parts(node):
+        if isinstance(part, tree.Binary):
+            found = _constant(part)
+            if found is not None:
+                return found
+        if isinstance(part, tree.Junction) and part.operator == "and":
+            found = _impossible(part.terms)
+            if found is not None:
+                return found
+    return _impossible([node], given) if given else None
+
+
+def _parts(node: Node) -> Iterator[Node]:
+    yield node
+    for child in tree.children(node):
+        yield from _parts(child)
 
 
 def _constant(node: tree.Binary) -> LanguageError | None:
@@ -37,31 +48,61 @@ def _constant(node: tree.Binary) -> LanguageError | None:
     return None
 
 
-def _impossible(node: tree.Junction) -> LanguageError | None:
+def _impossible(terms: Sequence[Node], given: Sequence[Node] = ()) -> LanguageError | None:
     known: dict[Any, _Possible] = {}
-    for term in node.terms:
-        compared = _compared(term)
-        if compared is None:
-            continue
-        key, operator, value = compared
-        possible = known.setdefault(key, _Possible())
-        if not possible.narrow(operator, value):
-            return LanguageError("together with what stands before, this can never hold", term.start, term.end)
+    for term in _conjuncts(given):
+        _narrow(known, term)
+    for term in _conjuncts(terms):
+        if not _narrow(known, term):
+            message = "together with what stands before, this can never hold"
+            if given:
+                message = "while the rule applies (its when), this can never hold"
+            return LanguageError(message, term.start, term.end)
     return None
 
 
+def _narrow(known: dict[Any, _Possible], term: Node) -> bool:
+    compared = _compared(term)
+    if compared is None:
+        return True
+    key, operator, value = compared
+    if key is None:
+        return True
+    return known.setdefault(key, _Possible()).narrow(operator, value)
+
+
+def _conjuncts(terms: Sequence[Node]) -> Iterator[Node]:
+    for term in terms:
+        if isinstance(term, tree.Junction) and term.operator == "and":
+            yield from _conjuncts(term.terms)
+        else:
+            yield term
+
+
 def _compared(node: Node) -> tuple[Any, str, Any] | None:
+    """Return (what, comparison, constant) for a term that compares a value with constants."""
+    if isinstance(node, tree.Not):
+        inner = _compared(node.operand)
+        return None if inner is None else (inner[0], _NEGATED[inner[1]], inner[2])
+    if isinstance(node, tree.Call) and node.name in {"empty", "given"} and len(node.arguments) == 1:
+        key = _key(node.arguments[0])
+        return None if key is None else (key, "==" if node.name == "empty" else "!=", None)
+    if isinstance(node, (tree.Name, tree.Attribute)):  # a condition by itself
+        return _key(node), "==", True
     if not isinstance(node, tree.Binary):
         return None
-    if node.operator == "in" and isinstance(node.right, tree.ListOf):
+    if node.operator in {"in", "not in"} and isinstance(node.right, tree.ListOf):
         values = [item.value for item in node.right.items if isinstance(item, tree.Literal)]
         key = _key(node.left)
-        return (key, "in", frozenset(values)) if key and len(values) == len(node.right.items) else None
-    if node.operator not in _MIRRORED:
-        return None
-    for one, other, operator in ((node.left, node.right, node.operator), (node.right, node.left, _MIRRORED[node.operator])):
+        return (key, node.operator, frozenset(values)) if key and len(values) == len(node.right.items) else None
+    return _of_constant(node) if node.operator in _MIRRORED else None
+
+
+def _of_constant(node: tree.Binary) -> tuple[Any, str, Any] | None:
+    sides = ((node.left, node.right, node.operator), (node.right, node.left, _MIRRORED[node.operator]))
+    for one, other, operator in sides:
         key = _key(one)
-        if key is not None and isinstance(other, tree.Literal) and other.value is not None:
+        if key is not None and isinstance(other, tree.Literal):
             return key, operator, other.value
     return None
 
@@ -76,7 +117,7 @@ def _key(node: Node) -> Any:
 
 
 class _Possible:
-    """What one value can still be: a set of constants, or an interval."""
+    """What one value can still be: a set of constants, or an interval. ``None`` stands for empty."""
 
     def __init__(self) -> None:
         self.among: frozenset[Any] | None = None
@@ -86,18 +127,25 @@ class _Possible:
 
     def narrow(self, operator: str, value: Any) -> bool:
         """Take one more comparison in; false when nothing is left."""
-        if operator in {"==", "in"}:
-            wanted = value if operator == "in" else frozenset([value])
-            self.among = wanted if self.among is None else self.among & wanted
-        elif operator == "!=":
-            self.barred.add(value)
-        elif operator in {">", ">="}:
-            bound = (value, operator == ">=")
-            if self.low is None or (value, not bound[1]) > (self.low[0], not self.low[1]):
-                self.low = bound
-        elif self.high is None or (value, operator == "<=") < (self.high[0], self.high[1]):
-            self.high = (value, operator == "<=")
+        match operator:
+            case "==" | "in":
+                wanted = value if operator == "in" else frozenset([value])
+                self.among = wanted if self.among is None else self.among & wanted
+            case "!=" | "not in":
+                self.barred |= value if operator == "not in" else {value}
+            case ">" | ">=":
+                self._above(value, operator == ">=")
+            case _:
+                self._below(value, operator == "<=")
         return self._left()
+
+    def _above(self, value: Any, itself: bool) -> None:
+        if self.low is None or (value, not itself) > (self.low[0], not self.low[1]):
+            self.low = (value, itself)
+
+    def _below(self, value: Any, itself: bool) -> None:
+        if self.high is None or (value, itself) < self.high:
+            self.high = (value, itself)
 
     def _left(self) -> bool:
         if self.among is not None:
@@ -105,12 +153,14 @@ class _Possible:
         if self.low is None or self.high is None:
             return True
         if self.low[0] == self.high[0]:
-            return self.low[1] and self.high[1]
+            return self.low[1] and self.high[1] and self.low[0] not in self.barred
         return bool(self.low[0] < self.high[0])
 
     def _fits(self, value: Any) -> bool:
         if value in self.barred:
             return False
+        if value is None:  # an ordering never holds on an empty value
+            return self.low is None and self.high is None
         low = self.low is None or value > self.low[0] or (self.low[1] and value == self.low[0])
         high = self.high is None or value < self.high[0] or (self.high[1] and value == self.high[0])
         return bool(low and high)

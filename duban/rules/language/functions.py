@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from duban.rules.language.types import BOOL, CLOCK, DATE, DATETIME, DURATION, NUMBER, PEOPLE, TEXT, TEXTS, Type
+from duban.rules.language.types import BOOL, CLOCK, DATE, DATETIME, DURATION, NUMBER, PEOPLE, TEXTS, Type
 
 LINKS = Type("links")
 DAY = ("date", "datetime")

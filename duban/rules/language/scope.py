@@ -61,10 +61,18 @@ _TASK = (
     Derived("active", "进行阶段", BOOL, False, "status 未开始 or 进行中"),
     Derived("open", "未关闭", BOOL, False, "未开始, 进行中, 待审核 or unknown"),
     Derived("terminal", "已终结", BOOL, False, "已完成 or 取消"),
-    Derived("laddered", "计滞后", BOOL, False, "the lag ladder applies: active, or 待审核 when review_stops_lag is false"),
+    Derived(
+        "laddered", "计滞后", BOOL, False, "the lag ladder applies: active, or 待审核 when review_stops_lag is false"
+    ),
     Derived("lag_days", "滞后天数", NUMBER, True, "workdays past the effective due date; missing outside the ladder"),
     Derived("effective_due", "有效截止日期", DATE, True, "the due date that counts (convention C7)"),
-    Derived("ladder_due", "计滞后截止日期", DATE, True, "the effective due date, rolled to a workday where due_on_nonworkday says so"),
+    Derived(
+        "ladder_due",
+        "计滞后截止日期",
+        DATE,
+        True,
+        "the effective due date, rolled to a workday where due_on_nonworkday says so",
+    ),
     Derived("previous_status", "原状态", Type("text", options=STATUSES), True, "the status before the present one"),
     Derived("alert_state", "预警状态", Type("text", options=STATES), False, "where the item stands in the life cycle"),
     Derived("alert_at", "预警时间", DATETIME, True, "when the current notice was sent"),
@@ -76,7 +84,13 @@ _TASK = (
     Derived("explanation_parts", "说明已填项数", NUMBER, False, "how many of reason, plan and new date are given"),
     Derived("explained_at", "说明时间", DATETIME, True, "when the notice was answered"),
     Derived("explained_late", "说明逾期", BOOL, False, "the last notice was answered after its deadline"),
-    Derived("explanation_note", "说明提示", TEXT, False, "a sentence when the explanation does not answer the notice, else empty"),
+    Derived(
+        "explanation_note",
+        "说明提示",
+        TEXT,
+        False,
+        "a sentence when the explanation does not answer the notice, else empty",
+    ),
     Derived("escalate_at", "升级时间", DATETIME, True, "when an unanswered notice is escalated"),
     Derived("stored_due", "预警时截止日期", DATE, True, "the due cell as it was at the notice"),
     Derived("human_update", "最近人工更新", DATETIME, True, "the last change by a person"),
@@ -90,9 +104,9 @@ _TABLE = (
 _SYSTEM = (Derived("uncovered_years", "无日历年份", TEXTS, False, "years used by clocks without calendar data"),)
 
 DERIVED: Mapping[str, tuple[Derived, ...]] = {
-    **{kind: _EVERY for kind in KINDS},
+    **dict.fromkeys(KINDS, _EVERY),
     "task": _EVERY + _TASK,
-    **{kind: _EVERY + _CLOSABLE for kind in ("issue", "dispute", "risk")},
+    **dict.fromkeys(("issue", "dispute", "risk"), _EVERY + _CLOSABLE),
     "table": _WORLD + _TABLE,
     "system": _WORLD + _SYSTEM,
 }
@@ -149,7 +163,9 @@ def field_names(kind: Kind) -> Mapping[str, str]:
 def _spellings(word: str) -> Iterator[str]:
     bare = re.sub(r"[（(].*?[)）]", "", word).strip()
     for form in {word, bare, re.sub(r"[（()）\s]", "", word)}:
-        if re.fullmatch(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff%]*", form) and re.search(r"[\u3400-\u9fff]", form):
+        if re.fullmatch(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff%]*", form) and re.search(
+            r"[\u3400-\u9fff]", form
+        ):
             yield form
 
 
@@ -205,6 +221,11 @@ class Scope:
         if name in self.pairs:
             return Symbol(PAIRS, f"_pairs[{name!r}]", False)
         return None
+
+    def constant(self, name: str) -> Any:
+        """Return the value of a parameter, ``None`` for any other name."""
+        symbol = self.lookup(name)
+        return self.params[name] if symbol is not None and symbol == _parameter(name, self.params.get(name)) else None
 
     def project(self) -> Symbol | None:
         """Return the project of an item, for ``project.field``."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 
@@ -63,28 +64,35 @@ def at_most(left: Any, right: Any) -> bool:
 
 
 def add(left: Any, right: Any) -> Any:
-    """``left + right``; missing when either is."""
-    return None if left is None or right is None else left + right
+    """``left + right``; missing when either is, or when no date or number can hold the result."""
+    return None if left is None or right is None else _held(operator.add, left, right)
 
 
 def subtract(left: Any, right: Any) -> Any:
-    """``left - right``; missing when either is."""
-    return None if left is None or right is None else left - right
+    """``left - right``; missing as in :func:`add`."""
+    return None if left is None or right is None else _held(operator.sub, left, right)
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """``left * right``; missing when either is."""
-    return None if left is None or right is None else left * right
+    """``left * right``; missing as in :func:`add`."""
+    return None if left is None or right is None else _held(operator.mul, left, right)
 
 
 def divide(left: Any, right: Any) -> Any:
-    """``left / right``; missing when either is, or when ``right`` is zero."""
-    return None if left is None or not right else left / right
+    """``left / right``; missing as in :func:`add`, and when ``right`` is zero."""
+    return None if left is None or not right else _held(operator.truediv, left, right)
 
 
 def negative(value: Any) -> Any:
     """``-value``; missing when it is."""
     return None if value is None else -value
+
+
+def _held(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    try:
+        return operation(left, right)
+    except (OverflowError, ValueError):  # a date past the year 9999, a duration of NaN hours
+        return None
 
 
 def without(left: Iterable[str] | None, right: Iterable[str] | None) -> tuple[str, ...]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from duban.errors import StateError
 from duban.sync.ledger.database import Database, parse_url, sqlite_file
-from duban.sync.ledger.migrations import applied, pending, upgrade
+from duban.sync.ledger.migrations import MIGRATIONS, Migration, applied, pending, upgrade
 
 _MEMORY = "sqlite://"
 
 
-def opened(url: str, *, create: bool) -> Database:
+def opened(url: str, *, create: bool, known: Sequence[Migration] = MIGRATIONS) -> Database:
     """Return the database of a ledger, upgraded; made if there is none and ``create``."""
     parsed = parse_url(url)
     file = sqlite_file(parsed)
@@ -21,38 +21,36 @@ def opened(url: str, *, create: bool) -> Database:
     with _closed_on_error(Database(parsed)) as database:
         if not create and not _has_ledger(database):
             raise _nothing_at(database.name)
-        upgrade(database)
+        upgrade(database, known)
         return database
 
 
-def looked_at(url: str) -> Database:
+def looked_at(url: str, *, known: Sequence[Migration] = MIGRATIONS) -> Database:
     """Return the database of a ledger for reading, or a view in memory: empty where there is no ledger yet, an
     upgraded copy of an older one. Changes nothing, leaves no file."""
     parsed = parse_url(url)
     file = sqlite_file(parsed)
-    if file is None and parsed.get_backend_name() == "sqlite":
-        return opened(_MEMORY, create=True)
-    if file is not None and not file.exists():
-        return opened(_MEMORY, create=True)
+    if parsed.get_backend_name() == "sqlite" and (file is None or not file.exists()):
+        return opened(_MEMORY, create=True, known=known)
     with _closed_on_error(Database(parsed, query_only=True)) as database:
         with database.reading() as connection:
-            missing = pending(connection, name=database.name)
+            missing = pending(connection, name=database.name, known=known)
         if not missing:
             return database
-        view = _view(database, is_file=file is not None)
+        view = _view(database, known, is_file=file is not None)
     database.close()
     return view
 
 
-def _view(database: Database, *, is_file: bool) -> Database:
-    known = _has_ledger(database)
-    if known and not is_file:
+def _view(database: Database, known: Sequence[Migration], *, is_file: bool) -> Database:
+    older = _has_ledger(database)
+    if older and not is_file:
         raise StateError(f"the ledger {database.name} is of an older duban; run 'duban sync' once to upgrade it")
     view = Database(parse_url(_MEMORY))
-    if known:
+    if older:
         with database.engine.connect() as old, view.engine.connect() as new:
             old.connection.dbapi_connection.backup(new.connection.dbapi_connection)  # type: ignore[union-attr]
-    upgrade(view)
+    upgrade(view, known)
     return view
 
 

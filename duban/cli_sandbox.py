@@ -1,0 +1,7 @@
+"""The commands demo and sandbox."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add them."""

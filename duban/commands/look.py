@@ -1,0 +1,137 @@
+"""Commands that only look: check, schema, pull, findings, plan, explain."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from duban.assembly import check_everything
+from duban.commands.session import (
+    DEFAULT, STOP, AcceptOption, ConfigOption, JsonOption, NowOption, SourceOption, print_json, session,
+)  # fmt: skip
+from duban.config import config_schema, load_config
+from duban.progress import progress
+from duban.rules.schema import rules_schema
+from duban.sync.cycle import look, plan_of
+from duban.sync.explaining import explained
+from duban.sync.items import pull_document
+from duban.sync.pulling import Watch, pull_all
+from duban.sync.report import findings_document, plan_document
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    for command in (check, schema, pull, findings, plan, explain):
+        app.command()(command)
+
+
+def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Check the configuration, rules, calendar and directory. No network."""
+    loaded = load_config(config)
+    book, calendar = check_everything(loaded)
+    year = datetime.now(loaded.zone).year
+    uncovered = [each for each in (year, year + 1) if not calendar.covered(each)]
+    facts = {
+        "sources": len(loaded.sources), "tables": sum(len(source.tables) for source in loaded.sources),
+        "rules": sum(1 for _ in book.book.enabled()), "departments": len(loaded.directory.departments),
+        "mode": loaded.mode, "years_without_calendar": uncovered,
+    }  # fmt: skip
+    if as_json:
+        print_json(facts)
+        return
+    print(
+        f"{config}: ok: {facts['sources']} sources, {facts['tables']} tables, {facts['rules']} rules, "
+        f"{facts['departments']} departments, mode {facts['mode']}"
+    )
+    for missing in uncovered:
+        print(f"{missing} has no holiday data: Monday to Friday is used meanwhile; add the year to a calendar file")
+    print(f"next: duban pull --mapping -c {config} shows how the columns are understood")
+
+
+def schema(which: Annotated[Literal["config", "rules"], typer.Argument(help="config or rules")]) -> None:
+    """Print the JSON Schema of duban.yaml or of rules files, for editors."""
+    print_json(config_schema() if which == "config" else rules_schema())
+
+
+def pull(
+    config: ConfigOption = DEFAULT,
+    source: SourceOption = None,
+    mapping: Annotated[bool, typer.Option("--mapping", help="only how the columns were mapped")] = False,
+    as_json: JsonOption = False,
+    now: NowOption = None,
+) -> None:
+    """Read and print the items of the common model, with how every column was mapped."""
+    with session(config, now, source) as s, progress(as_json) as bars:
+        pulled = pull_all(s.setup, s.ledger.tables(), Watch(bars.reading, STOP))
+        bars.close()
+        if as_json:
+            print_json(pull_document(pulled, s.now, s.config.zone, mapping_only=mapping))
+        elif mapping:
+            s.screen.mapping(pulled)
+        else:
+            s.screen.items(pulled)
+    raise typer.Exit(0 if all(table.read == "complete" for table in pulled) else 3)
+
+
+def findings(
+    config: ConfigOption = DEFAULT,
+    now: NowOption = None,
+    source: SourceOption = None,
+    as_json: JsonOption = False,
+    accept_missing: AcceptOption = False,
+) -> None:
+    """Pull and judge; write nothing anywhere, the ledger included."""
+    with session(config, now, source, accept=accept_missing) as s, progress(as_json) as bars:
+        looked = look(s.setup, s.ledger, now=s.now, watch=Watch(bars.reading, STOP))
+        bars.close()
+        if as_json:
+            print_json(findings_document(looked, s.config.zone))
+        else:
+            s.screen.findings(looked)
+    raise typer.Exit(0 if looked.complete else 3)
+
+
+def plan(
+    config: ConfigOption = DEFAULT,
+    now: NowOption = None,
+    source: SourceOption = None,
+    as_json: JsonOption = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="save the plan to this file")] = None,
+    accept_missing: AcceptOption = False,
+) -> None:
+    """Show the changes and messages that a sync would make now; -o saves them for apply."""
+    with session(config, now, source, accept=accept_missing) as s, progress(as_json) as bars:
+        looked = look(s.setup, s.ledger, now=s.now, watch=Watch(bars.reading, STOP))
+        made = plan_of(looked, s.setup, s.ledger)
+        bars.close()
+        document = plan_document(made, s.config.fingerprint, s.config.zone)
+        if output is not None:
+            output.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        if as_json:
+            print_json(document)
+        else:
+            s.screen.plan(looked, made)
+    raise typer.Exit(3 if not looked.complete else 4 if made.held else 0)
+
+
+def explain(
+    what: Annotated[str, typer.Argument(metavar="CODE_OR_REF", help="a code, or source/table/record")],
+    config: ConfigOption = DEFAULT,
+    now: NowOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain every rule tried on one item: the values it saw, and where the time went."""
+    with session(config, now, None) as s, progress(as_json) as bars:
+        looked = look(s.setup, s.ledger, now=s.now, watch=Watch(bars.reading, STOP))
+        bars.close()
+        explanations = explained(looked, s.setup, what)
+        if as_json:
+            print_json({"version": 1, "items": [explanation.to_json() for explanation in explanations]})
+        else:
+            for explanation in explanations:
+                s.screen.out.print(explanation.text(s.config.language), markup=False)
+    raise typer.Exit(0 if looked.complete else 3)

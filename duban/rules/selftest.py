@@ -1,0 +1,1 @@
+def run_tests(book, *a, **k): raise LookupError("not there yet")
