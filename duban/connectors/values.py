@@ -113,7 +113,7 @@ def text_of(cell: object, zone: ZoneInfo) -> str:
     if isinstance(cell, (int, float)):
         return number_text(cell)
     if isinstance(cell, datetime):
-        return f"{local(cell, zone):%Y-%m-%d %H:%M}"
+        return local(cell, zone).replace(tzinfo=None).isoformat(" ", "minutes")
     if isinstance(cell, (date, time)):
         return cell.isoformat()
     if isinstance(cell, (tuple, list)):

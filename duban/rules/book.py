@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from duban.errors import ConfigError, Problem
-from duban.rules.entries import ClockEntry, LadderEntry, RuleEntry, RulesFile, SuppressionEntry, TestEntry
+from duban.rules.entries import ClockEntry, Expectation, LadderEntry, RuleEntry, RulesFile, SuppressionEntry, TestEntry
 from duban.yamlfile import Document, nearest, read_document
 
 SHIPPED = {"guide": ("guide.yaml", "messages.yaml")}
@@ -156,8 +156,14 @@ def _sentence(mistake: Mapping[str, Any]) -> str:
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     models: dict[str, Any] = {
-        "rules": RuleEntry, "clocks": ClockEntry, "ladder": LadderEntry, "suppression": SuppressionEntry, "tests": TestEntry,
-    }  # fmt: skip
+        "rules": RuleEntry,
+        "clocks": ClockEntry,
+        "ladder": LadderEntry,
+        "suppression": SuppressionEntry,
+        "tests": Expectation if "steps" in location else TestEntry,
+    }
+    if location[-1:] in {("text",), ("name",)}:
+        return ["zh", "en"]
     model = models.get(str(location[0]), RulesFile) if location else RulesFile
     return [info.alias or name for name, info in model.model_fields.items()]
 
@@ -208,14 +214,13 @@ class _Merger:
     def _parameters(self, document: Document, content: RulesFile) -> None:
         for name, value in content.params.items():
             before = self.params.get(name)
-            if isinstance(before, dict) and isinstance(value, dict):
-                value = {**before, **value}
+            merged = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
             if before is not None and type(before) is not type(value) and not _both_numbers(before, value):
                 shown = "a mapping" if isinstance(before, dict) else type(before).__name__
                 self.problems.append(
                     document.problem(("params", name), f"the parameter {name} must be {shown}, as in the pack before")
                 )
-            self.params[name] = value
+            self.params[name] = merged
             self.param_places[name] = Place(document, ("params", name))
 
     def _rule(self, raw: Mapping[str, Any], place: Place) -> None:
@@ -230,19 +235,26 @@ class _Merger:
             entry = RuleEntry.model_validate(raw)
             rule = Rule(rule_id, entry, self.places[rule_id])
             rules[rule_id] = rule
-            for key in ("name", "of", "test", "level", "text"):
-                if getattr(entry, key if key != "text" else "text") in (None, (), ""):
-                    near = nearest(
-                        rule_id, [other for other in self.raw if other != rule_id and len(self.raw[other]) > 3]
-                    )
-                    hint = f" (did you mean to change {near}?)" if near and len(raw) <= 3 else ""
-                    self.problems.append(rule.place("id").problem(f"the rule {rule_id} has no {key!r}{hint}"))
+            lacking = [key for key in ("name", "of", "test", "level", "text") if not getattr(entry, key)]
+            if lacking:
+                self.problems.append(self._unfinished(rule, lacking))
         if self.problems:
             raise ConfigError(self.problems)
         return Book(
             rules, self.params, self.patterns, self.pairs, self.clocks, self.ladder, tuple(self.suppression),
             self.messages, tuple(self.tests), self.param_places, self.pattern_places,
         )  # fmt: skip
+
+
+    def _unfinished(self, rule: Rule, lacking: Sequence[str]) -> Problem:
+        """A rule without its parts: a new one that is not finished, or a change to one whose id is misspelt."""
+        complete = [other for other, raw in self.raw.items() if other != rule.id and "test" in raw]
+        near = nearest(rule.id, complete)
+        message = f"the rule {rule.id} has no {', '.join(lacking)}"
+        if len(lacking) == 5:
+            message = f"there is no rule {rule.id} to change, and as a new one it lacks {', '.join(lacking)}"
+            message += f"; did you mean {near!r}?" if near else ""
+        return rule.place("id").problem(message)
 
 
 def _both_numbers(left: Any, right: Any) -> bool:

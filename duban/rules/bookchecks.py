@@ -1,4 +1,4 @@
-"""What must hold of a book besides its conditions: names that exist, parameters that somebody reads, clocks that fit."""
+"""What must hold of a book besides its conditions: names that exist, parameters that are read, clocks that fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from duban.item import KINDS
-from duban.rules.book import ENGINE_PARAMS, Place, Rule
+from duban.rules.book import ENGINE_PARAMS, Rule
 from duban.rules.calendar import parse_windows
 from duban.rules.compilation import Compilation
 from duban.rules.entries import ClockParameter, LadderEntry

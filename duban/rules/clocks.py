@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from duban.rules.clock import Mode
-from duban.rules.context import Context, World
+from duban.rules.context import Context
+from duban.rules.world import World
 
 NOT_APPLICABLE, RUNNING, SOON, BREACHED, IN_TIME, LATE = (
     "不适用",

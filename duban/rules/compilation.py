@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from duban.errors import Problem
 from duban.rules.book import Book, Place, Rule
-from duban.rules.context import World
 from duban.rules.entries import Either
 from duban.rules.language.compile import Code, Compiler
 from duban.rules.language.contradiction import contradiction
@@ -24,6 +23,7 @@ from duban.rules.language.scope import Scope
 from duban.rules.language.types import RUNTIME
 from duban.rules.patterns import PatternError, compiled, searcher
 from duban.rules.recipients import OVER, ROLES
+from duban.rules.world import World
 from duban.yamlfile import nearest
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -176,7 +176,8 @@ class Compilation:
 
     def function(self, source: str) -> Expression:
         """Turn checked source into a function of (item, world)."""
-        made: Expression = eval(f"lambda c, _w: {source}", self.environment)  # noqa: S307 - only source made by the compiler
+        # The source is made by the compiler from checked nodes.
+        made: Expression = eval(f"lambda c, _w: {source}", self.environment)  # noqa: S307
         return made
 
     def time(self, compiler: Compiler, text: str, place: Place, part: Sequence[str | int]) -> Code | None:

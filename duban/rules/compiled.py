@@ -17,11 +17,12 @@ from duban.rules.book import Book, Place, Rule
 from duban.rules.bookchecks import check_book, check_rule
 from duban.rules.clocks import ClockRule
 from duban.rules.compilation import Compilation, Expression, Ready, Sentence, To, Told
-from duban.rules.context import Context, World
+from duban.rules.context import Context
 from duban.rules.entries import Tell
 from duban.rules.fusing import Guard, fused, strata
 from duban.rules.ladder import Ladder
 from duban.rules.language.compile import Compiler
+from duban.rules.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,22 @@
-"""What a compiled condition reads: one :class:`Context` per item, one :class:`World` for all of them.
+"""What a compiled condition reads of one item: one :class:`Context` each (:mod:`world` is what they share).
 
-The world holds what is the same for every item of a judgement (the moment, the calendar, the directory, the indexes);
-a context holds the item's values and what the engine derived for it. Names here are the names of
+A context holds the item's values and what the engine derived for it. Names here are the names of
 ``rules.language.scope``; nothing here knows a rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from duban.item import Item, Person, fields_of, places_of
-from duban.people import Directory
-from duban.rules.calendar import Calendar
-from duban.rules.clock import Clock
+from duban.item import Item, Person, fields_of
 from duban.rules.memory import Alert, Memory
-from duban.wording import Language
 
 if TYPE_CHECKING:
     from duban.rules.clocks import ClockReading
+    from duban.rules.world import World
 
 _FRESH = Memory()
 _CLOSED_WORDS = {"issue": ("已完成", "取消"), "dispute": ("已完成", "取消"), "risk": ("已完成", "取消")}
@@ -60,9 +54,28 @@ class Context:
     """One item while it is judged. Slots only: a million of them must fit."""
 
     __slots__ = (
-        "_clocks", "active", "alert", "bad", "closed", "effective_due", "explained", "explained_at",
-        "explanation_parts", "hits", "item", "lag_days", "ladder_due", "laddered", "memory", "moves", "open",
-        "renewed", "table", "terminal", "v", "world",
+        "_clocks",
+        "active",
+        "alert",
+        "bad",
+        "closed",
+        "effective_due",
+        "explained",
+        "explained_at",
+        "explanation_parts",
+        "hits",
+        "item",
+        "ladder_due",
+        "laddered",
+        "lag_days",
+        "memory",
+        "moves",
+        "open",
+        "renewed",
+        "table",
+        "terminal",
+        "v",
+        "world",
     )  # fmt: skip
 
     def __init__(self, item: Item, table: TableView, memory: Memory, world: World) -> None:
@@ -190,7 +203,7 @@ class Context:
     @property
     def escalate_at(self) -> datetime | None:
         """When an unanswered notice is escalated."""
-        return self.due_by(self.alert.explain_deadline, self.world.params["escalate_after_explain"])
+        return self.due_by(self.alert.explain_deadline, self.world.params.get("escalate_after_explain"))
 
     @property
     def stored_due(self) -> date | None:
@@ -233,7 +246,7 @@ class Context:
     def workdays(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
         """Workdays from ``start`` to ``end``, both included."""
         first, last = self.day(start), self.day(end)
-        return None if first is None or last is None else self.world.calendar.wd(first - timedelta(days=1), last)
+        return None if first is None or last is None else self.world.calendar.workdays_between(first, last)
 
     def is_workday(self, day: date | datetime | None) -> bool | None:
         """Whether a day is a workday."""
@@ -256,9 +269,9 @@ class Context:
         found = self.day(day)
         return None if found is None else datetime.combine(found, time.fromisoformat(clock_time), self.world.zone)
 
-    def due_by(self, start: datetime | None, parameter: Mapping[str, Any]) -> datetime | None:
+    def due_by(self, start: datetime | None, parameter: Mapping[str, Any] | None) -> datetime | None:
         """A start plus a clock parameter, in its mode."""
-        return None if start is None else self.world.deadline(start, parameter, self.department)
+        return None if start is None or parameter is None else self.world.deadline(start, parameter, self.department)
 
     @property
     def department(self) -> str | None:
@@ -355,109 +368,3 @@ def _is_closed(item: Item) -> bool:
         return True
     text = str(item.get("status_text") or "").strip().casefold()
     return item.get("status") in _CLOSED_WORDS[item.kind] or text in _CLOSED_TEXTS[item.kind]
-
-
-@dataclass
-class World:
-    """Everything that is the same for all items of one judgement. Times are aware, in ``zone``."""
-
-    now: datetime
-    zone: ZoneInfo
-    calendar: Calendar
-    clocks: Clock
-    directory: Directory
-    params: Mapping[str, Any]
-    clock_rule: Callable[[str, str, frozenset[str]], Any]
-    language: Language = "zh"
-    contexts: list[Context] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.now = self.now.astimezone(self.zone)
-        self.today = self.now.date()
-        self.by_code: dict[str, list[Context]] = {}
-        self._by_record: dict[tuple[str, str], list[Context]] = {}
-        self._projects: dict[str, Context] = {}
-        self._of_project: dict[tuple[str, str], list[Context]] = {}
-        self._signed: dict[Any, bool] = {}
-        self._nobody = Context(
-            Item(("", "", ""), "project", (None,) * len(places_of("project"))),  # type: ignore[arg-type]
-            TableView("", "", "", {"project": frozenset()}), _FRESH, self,
-        )  # fmt: skip
-
-    def add(self, context: Context) -> None:
-        """Take one item into the indexes."""
-        self.contexts.append(context)
-        item = context.item
-        if item.code:
-            self.by_code.setdefault(item.code, []).append(context)
-        self._by_record.setdefault((item.ref.source, item.ref.record), []).append(context)
-        if item.kind == "project":
-            self._projects.setdefault(item.title, context)
-        else:
-            self._of_project.setdefault((str(item.get("project") or ""), item.kind), []).append(context)
-
-    @cached_property
-    def uncovered_years(self) -> tuple[str, ...]:
-        """Years used by clocks or due dates that have no calendar data (CFG-02)."""
-        days = [self.today, self.today + timedelta(days=14)]
-        days += [day for context in self.contexts for day in (context.effective_due, context.get("need_by")) if day]
-        return tuple(str(year) for year in self.calendar.uncovered(days))
-
-    def is_signed(self, project: Context) -> bool:
-        """Whether every department of a project has signed its plan table."""
-        key = project.item.ref
-        if key not in self._signed:
-            asked = frozenset(project.get("participating_depts") or ())
-            self._signed[key] = bool(asked) and asked <= frozenset(project.get("signed_plan_depts") or ())
-        return self._signed[key]
-
-    def linked(self, context: Context, link: str) -> Sequence[Context]:
-        """Return the tasks that a link means: rows with this code, else the row of the same source with this id."""
-        found = self.by_code.get(link) or self._by_record.get((context.item.ref.source, link)) or []
-        return [other for other in found if other.item.kind == "task"]
-
-    def project_of(self, context: Context) -> Context:
-        """Return an item's project, itself for a project."""
-        if context.item.kind == "project":
-            return context
-        return self._projects.get(str(context.get("project") or ""), self._nobody)
-
-    def of_project(self, context: Context, kind: str) -> Sequence[Context]:
-        """Return the items of a kind in a project."""
-        return self._of_project.get((context.item.title, kind), ())
-
-    def deadline(self, start: datetime, parameter: Mapping[str, Any], department: str | None = None) -> datetime:
-        """Return start + hours in the parameter's mode."""
-        return self.clocks.deadline(start, timedelta(hours=parameter["hours"]), parameter["mode"], department)
-
-    def read_clock(self, name: str, context: Context) -> ClockReading:
-        """Return how a clock stands for an item."""
-        kind = context.item.kind
-        reading: ClockReading = self.clock_rule(name, kind, context.table.mapped[kind])(context, self)
-        return reading
-
-    # --- the last completed week (C12)
-
-    @cached_property
-    def _week(self) -> date:
-        return self.calendar.completed_week(self.now).monday
-
-    @property
-    def week_monday(self) -> date:
-        """Monday of W."""
-        return self._week
-
-    @property
-    def week_sunday(self) -> date:
-        """Sunday of W."""
-        return self._week + timedelta(days=6)
-
-    @cached_property
-    def week_last_workday(self) -> date | None:
-        """The last workday of W, ``None`` in a week without any."""
-        return self.calendar.last_workday(self.calendar.completed_week(self.now))
-
-    @property
-    def lookback_start(self) -> date:
-        """Monday of the first week whose records of lateness are still listed."""
-        return self._week - timedelta(weeks=int(self.params.get("weekly_lookback_weeks", 1)) - 1)

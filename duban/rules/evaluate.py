@@ -19,11 +19,12 @@ from duban.people import Directory
 from duban.rules.calendar import Calendar
 from duban.rules.clock import Clock
 from duban.rules.compiled import CompiledBook, Ready, TableRules
-from duban.rules.context import Context, TableView, World, signed_values
+from duban.rules.context import Context, TableView, signed_values
 from duban.rules.ladder import climb
 from duban.rules.memory import Alert, Memory
 from duban.rules.notices import Notice, notices_of
 from duban.rules.sentences import fill, recipients
+from duban.rules.world import World
 from duban.wording import Language
 
 LEVELS = {"critical": "红", "warn": "黄", "info": "绿"}

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from duban.rules.memory import Alert, Memory
 
@@ -26,12 +26,16 @@ _ENDED = frozenset({"已完成", "取消"})
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the three cells 滞后原因, 调整计划, 调整后完成日期 say: how many are given, whether they are complete (C9)."""
+    """What the three cells 滞后原因, 调整计划, 调整后完成日期 say: how many are given, whether they are complete.
 
-    parts: int
-    complete: bool
-    at: datetime | None
-    new_due: date | None
+    Convention C9. ``at`` is the time that counts as the answer's, ``seen_at`` the first run that saw the present set.
+    """
+
+    parts: int = 0
+    complete: bool = False
+    at: datetime | None = None
+    new_due: date | None = None
+    seen_at: datetime | None = None
 
 
 Predicate = Callable[["Context"], bool]
@@ -60,11 +64,11 @@ def climb(context: Context, ladder: Ladder) -> None:
     explanation = read_explanation(context, memory)
     alert = _start(context, explanation)
     moves: list[str] = []
-    alert = _answer(context, alert, explanation, moves)
+    alert = _answer(alert, explanation, moves)
     if _ended(context):
         alert = _clear(alert, moves)
     else:
-        alert = _deadlines(context, alert, explanation, moves)
+        alert = _deadlines(context, alert, moves)
         if context.laddered:
             alert = _steps(context, alert, explanation, ladder, moves)
     context.moves = tuple(moves)
@@ -83,7 +87,7 @@ def _ended(context: Context) -> bool:
     return context.terminal or (context.status == "待审核" and not context.laddered)
 
 
-# --- explanations (C9)
+# --- explanations: convention C9
 
 
 def _remember_explanation(context: Context) -> Memory:
@@ -108,10 +112,10 @@ def read_explanation(context: Context, memory: Memory) -> Explanation:
     reason, plan, new_due = (context.get(key) for key in ("lag_reason", "adjust_plan", "new_due"))
     parts = sum(1 for value in (reason, plan, new_due) if value)
     if not parts:
-        return Explanation(0, complete=False, at=None, new_due=None)
+        return Explanation()
     at = _explained_at(context, memory)
     complete = parts == 3 and at is not None and new_due >= at.astimezone(context.world.zone).date()
-    return Explanation(parts, complete, at, new_due)
+    return Explanation(parts, complete, at, new_due, memory.explained_seen_at)
 
 
 def _explained_at(context: Context, memory: Memory) -> datetime | None:
@@ -128,8 +132,13 @@ def _explained_at(context: Context, memory: Memory) -> datetime | None:
 
 
 def _counts(alert: Alert, explanation: Explanation) -> bool:
-    """A complete explanation belongs to this cycle and, where a notice was sent, is not older than it."""
+    """A complete explanation belongs to this cycle and, where a notice was sent, is not older than it.
+
+    What a run of an earlier cycle saw is of that cycle, even if its cell names a bare day that is not over yet.
+    """
     if not explanation.complete or explanation.at is None:
+        return False
+    if alert.cycle_at is not None and explanation.seen_at is not None and explanation.seen_at < alert.cycle_at:
         return False
     return all(explanation.at >= limit for limit in (alert.cycle_at, alert.at) if limit is not None)
 
@@ -142,18 +151,63 @@ def _start(context: Context, explanation: Explanation) -> Alert:
     alert = context.memory.alert
     if alert.shadow and context.table.live:
         return Alert()
-    if alert.at is not None:  # a changed duration or mode re-derives running deadlines (catalogue section 9)
-        alert = replace(alert, explain_deadline=context.due_by(alert.at, context.world.params["explain"]))
+    if alert.state in OUTSTANDING:
+        return _by_rules_in_force(context, replace(alert, notices=max(1, alert.notices)))
     if alert.state == EXPLAINED and alert.accepted_due is None and explanation.new_due is not None:
-        late = bool(explanation.at and alert.explain_deadline and explanation.at > alert.explain_deadline)
-        return replace(
-            alert, accepted_due=explanation.new_due, explained_at=explanation.at, explained_late=late,
-            sla="超时完成" if late else "按时完成",
-        )  # fmt: skip
+        return _completed(context, replace(alert, notices=max(1, alert.notices)), explanation)
     return alert
 
 
-def _answer(context: Context, alert: Alert, explanation: Explanation, moves: list[str]) -> Alert:
+def _by_rules_in_force(context: Context, alert: Alert) -> Alert:
+    """Derive a running deadline from its stored start: a changed duration or mode holds for everybody (catalogue
+    section 9). A deadline that moves back into the future takes the step that followed it back."""
+    explain = context.world.params["explain"]
+    if alert.at is None and alert.explain_deadline is not None:
+        alert = replace(alert, at=_start_before(context, alert.explain_deadline))
+    deadline = context.due_by(alert.at, explain)
+    if deadline is None or deadline == alert.explain_deadline:
+        return alert
+    state, now = alert.state, context.world.now
+    if alert.explain_deadline is not None and now <= deadline:
+        state = SENT
+    elif state == ESCALATED and not _escalates(context, deadline):
+        state = OVERDUE
+    return replace(alert, explain_deadline=deadline, state=state)
+
+
+def _escalates(context: Context, deadline: datetime) -> bool:
+    at = context.due_by(deadline, context.world.params["escalate_after_explain"])
+    return at is not None and context.world.now > at
+
+
+def _start_before(context: Context, deadline: datetime) -> datetime:
+    """Return the last minute from which the explanation clock reaches a stored deadline: the notice's own time was
+    not stored, and a clock that runs is never started afresh (C18)."""
+    explain = context.world.params["explain"]
+    fewest, most = 0, 366 * 24 * 60
+    while fewest < most:  # minutes before the deadline that are enough
+        middle = (fewest + most) // 2
+        reached = context.due_by(deadline - timedelta(minutes=middle), explain)
+        if reached is not None and reached <= deadline:
+            most = middle
+        else:
+            fewest = middle + 1
+    return deadline - timedelta(minutes=fewest)
+
+
+def _completed(context: Context, alert: Alert, explanation: Explanation) -> Alert:
+    """An imported 已说明 without the answer's time or lateness: 说明提交时间 against the stored deadline decides (C25).
+    Where nothing tells the time, no lateness is put on record."""
+    told = context.get("explained_at") is not None or context.memory.explained_seen_at is not None
+    at = alert.explained_at or (explanation.at if told else None)
+    late = alert.explained_late
+    if late is None and at is not None:
+        late = alert.explain_deadline is not None and at > alert.explain_deadline
+    sla = alert.sla if late is None else "超时完成" if late else "按时完成"
+    return replace(alert, accepted_due=explanation.new_due, explained_at=at, explained_late=late, sla=sla)
+
+
+def _answer(alert: Alert, explanation: Explanation, moves: list[str]) -> Alert:
     """T6 and T9: a complete answer ends the clock, judged by its own time."""
     if alert.state not in OUTSTANDING or not _counts(alert, explanation):
         return alert
@@ -176,16 +230,15 @@ def _clear(alert: Alert, moves: list[str]) -> Alert:
     return alert
 
 
-def _deadlines(context: Context, alert: Alert, explanation: Explanation, moves: list[str]) -> Alert:
+def _deadlines(context: Context, alert: Alert, moves: list[str]) -> Alert:
     """T7 and T8: the clocks run on, also while a task is paused or its status unknown (T13, T14)."""
-    now, params = context.world.now, context.world.params
+    now = context.world.now
     if alert.state not in OUTSTANDING or alert.explain_deadline is None:
         return alert
     if alert.state == SENT and now > alert.explain_deadline:
         moves.append("T7")
         alert = replace(alert, state=OVERDUE, sla="已超时")
-    escalate_at = context.due_by(alert.explain_deadline, params["escalate_after_explain"])
-    if alert.state == OVERDUE and escalate_at is not None and now > escalate_at:
+    if alert.state == OVERDUE and _escalates(context, alert.explain_deadline):
         moves.append("T8")
         alert = replace(alert, state=ESCALATED, escalated_at=now)
     return alert
@@ -202,6 +255,7 @@ def _steps(context: Context, alert: Alert, explanation: Explanation, ladder: Lad
     if alert.state in OUTSTANDING:
         return alert
     measure(context, effective_due(context, alert, explanation))
+    context.explained = _counts(alert, explanation) or alert.state == EXPLAINED
     step = ladder.step(context)
     if alert.state == EXPLAINED:
         if step == "notice":

@@ -6,7 +6,7 @@ and when several happen in one run only the last one's. Rules of level info are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -41,17 +41,17 @@ class Notice(NamedTuple):
 
 def notices_of(context: Context, ready: Sequence[Ready], book: CompiledBook) -> tuple[Notice, ...]:
     """Return the messages for one item: of its rules, and of the ladder's last transition."""
-    found = []
     by_id = {each.rule.id: each for each in ready}
-    for each in ready:
-        if each.rule.entry.level != "info" and each.rule.id not in book.told_by_transition:
-            found.append(_of_rule(context, each, each.rule.id, book, told=_was_told(context, each.rule.id, book)))
-    if context.moves:
-        for tell in book.tells.get(context.moves[-1], ()):
-            if isinstance(tell, Told):
-                found.append(_of_transition(context, tell, context.moves[-1], book))
-            elif tell in by_id:
-                found.append(_of_rule(context, by_id[tell], tell, book))
+    found = [
+        _of_rule(context, each, book, told=_was_told(context, each.rule.id, book))
+        for each in ready
+        if each.rule.entry.level != "info" and each.rule.id not in book.told_by_transition
+    ]
+    for tell in book.tells.get(context.moves[-1], ()) if context.moves else ():
+        if isinstance(tell, Told):
+            found.append(_of_transition(context, tell, context.moves[-1], book))
+        elif tell in by_id:
+            found.append(_of_rule(context, by_id[tell], book))
     return tuple(notice for notice in found if notice.to or notice.cc or notice.esc)
 
 
@@ -64,56 +64,53 @@ def _was_told(context: Context, rule_id: str, book: CompiledBook) -> bool:
     return states.get(step) == context.memory.alert.state and not context.moves
 
 
-def _of_rule(context: Context, ready: Ready, rule: str, book: CompiledBook, *, told: bool = False) -> Notice:
-    world = context.world
+def _of_rule(context: Context, ready: Ready, book: CompiledBook, *, told: bool = False) -> Notice:
+    world, entry = context.world, ready.rule.entry
     extra = [str(expression(context, world)) for expression in ready.once_per]
     if ready.clock is not None:
         extra.append(_stamp(context.clock(ready.clock).start))
-    text = fill(ready.sentences[world.language], context, world)
-    to, cc, esc = (recipients(group, context, world) for group in (ready.to, ready.cc, ready.esc))
-    entry = ready.rule.entry
-    name = entry.name.in_language(world.language) if entry.name else rule
-    return _notice(
-        context,
-        ready.message or GENERIC,
-        rule,
-        (to, cc, esc),
-        extra,
-        {"text": text, "rule_name": name},
-        ready.clock,
-        book,
-        told=told,
-    )
+    groups = [recipients(group, context, world) for group in (ready.to, ready.cc, ready.esc)]
+    rule = ready.rule.id
+    words = {
+        "text": fill(ready.sentences[world.language], context, world),
+        "rule_name": entry.name.in_language(world.language) if entry.name else rule,
+    }
+    notice = _notice(context, book, (ready.message or GENERIC, rule), groups, words, extra=extra, clock=ready.clock)
+    return notice._replace(told=told)
 
 
 def _of_transition(context: Context, tell: Told, move: str, book: CompiledBook) -> Notice:
     world = context.world
-    text = fill(tell.sentences[world.language], context, world)
-    groups: list[Sequence[Recipient]] = [recipients(tell.to, context, world), recipients(tell.cc, context, world), []]
-    return _notice(context, tell.message, move, groups, [], {"text": text, "rule_name": tell.message}, None, book)
+    groups = [recipients(tell.to, context, world), recipients(tell.cc, context, world), []]
+    words = {"text": fill(tell.sentences[world.language], context, world), "rule_name": tell.message}
+    return _notice(context, book, (tell.message, move), groups, words)
 
 
 def _notice(
-    context: Context, template: str, rule: str, groups: Iterable[Sequence[Recipient]], extra: Sequence[str],
-    words: Mapping[str, str], clock: str | None, book: CompiledBook, *, told: bool = False,
-) -> Notice:  # fmt: skip
+    context: Context,
+    book: CompiledBook,
+    what: tuple[str, str],
+    groups: Sequence[Sequence[Recipient]],
+    words: Mapping[str, str],
+    *,
+    extra: Sequence[str] = (),
+    clock: str | None = None,
+) -> Notice:
     item, alert = context.item, context.alert
-    to, cc, esc = without_repeats(*groups)
-    names = [tuple(recipient.name for recipient in group) for group in (to, cc, esc)]
-    parts = [rule, str(item.ref), str(alert.cycle), str(alert.notices), *extra]
-    why = tuple(f"{r.name}: {r.why}" for group in (to, cc, esc) for r in group if r.why)
-    escalate_to = names[2] or _escalation(context, book)
+    template, rule = what
+    cleaned = without_repeats(*groups)
+    to, cc, esc = (tuple(recipient.name for recipient in group) for group in cleaned)
+    key = "|".join((rule, str(item.ref), str(alert.cycle), str(alert.notices), *extra))
     variables = {
         **_variables(context, clock),
         **words,
         "rule": rule,
-        "to": names[0],
-        "cc": names[1],
-        "escalate_to": escalate_to,
+        "to": to,
+        "cc": cc,
+        "escalate_to": esc or _escalation(context, book),
     }
-    return Notice(
-        template, rule, item.ref, item.code, names[0], names[1], names[2], "|".join(parts), variables, why, told
-    )
+    why = tuple(f"{person.name}: {person.why}" for group in cleaned for person in group if person.why)
+    return Notice(template, rule, item.ref, item.code, to, cc, esc, key, variables, why)
 
 
 def _escalation(context: Context, book: CompiledBook) -> tuple[str, ...]:
@@ -133,28 +130,44 @@ def _stamp(moment: Any) -> str:
 def _variables(context: Context, clock: str | None) -> dict[str, Any]:
     """Return what a message template may say of an item (catalogue section 8)."""
     item, alert, world = context.item, context.alert, context.world
-    plain = {
-        key: context.get(key) for key in ("project", "stage", "standard", "progress", "last_update", "new_due", "due")
-    }
     reading = context.clock(clock) if clock is not None else None
-    waiting = (
-        [other for other in world.of_project(context.project, "task") if _waits(other, item.code)]
-        if alert.notices
-        else []
-    )
-    return plain | {
-        "code": item.code, "title": item.title, "kind": item.kind, "department": context.get("responsible_dept"),
-        "owner": context.get("owner") or context.get("measure_owner"), "accountable": context.get("accountable"),
-        "status": context.status or context.get("status_text"), "effective_due": context.effective_due,
-        "baseline_due": alert.baseline_due, "lag_days": context.lag_days, "alert_at": alert.at, "notices": alert.notices,
-        "explain_deadline": alert.explain_deadline, "escalate_at": context.escalate_at if alert.explain_deadline else None,
-        "explained_at": alert.explained_at, "deadline": reading.deadline if reading else alert.explain_deadline,
-        "remaining": _clock_time(reading.remaining, reading.mode) if reading else world.params.get("explain"),
-        "mode": worded_clock(world.params["explain"], world.language) if "explain" in world.params else None,
-        "initiator": context.initiator, "source": item.ref.source, "table": item.ref.table, "url": item.url,
-        "downstream": tuple((o.item.code, o.item.title, o.get("planned_start"), o.get("responsible_dept")) for o in waiting), "milestones": context.project.get("milestones"),
-        "columns": ("滞后原因", "调整计划", "调整后完成日期"), "now": world.now, "state": alert.state,
-    }  # fmt: skip
+    explain = world.params.get("explain")
+    plain = ("project", "stage", "standard", "progress", "last_update", "new_due", "due")
+    return {key: context.get(key) for key in plain} | {
+        "code": item.code,
+        "title": item.title,
+        "kind": item.kind,
+        "department": context.get("responsible_dept"),
+        "owner": context.get("owner") or context.get("measure_owner"),
+        "accountable": context.get("accountable"),
+        "status": context.status or context.get("status_text"),
+        "effective_due": context.effective_due,
+        "baseline_due": alert.baseline_due,
+        "lag_days": context.lag_days,
+        "alert_at": alert.at,
+        "notices": alert.notices,
+        "explain_deadline": alert.explain_deadline,
+        "escalate_at": context.escalate_at,
+        "explained_at": alert.explained_at,
+        "deadline": reading.deadline if reading else alert.explain_deadline,
+        "remaining": _clock_time(reading.remaining, reading.mode) if reading else explain,
+        "mode": worded_clock(explain, world.language) if explain else None,
+        "initiator": context.initiator,
+        "source": item.ref.source,
+        "table": item.ref.table,
+        "url": item.url,
+        "downstream": _downstream(context) if alert.notices else (),
+        "milestones": context.project.get("milestones"),
+        "columns": ("滞后原因", "调整计划", "调整后完成日期"),
+        "now": world.now,
+        "state": alert.state,
+    }
+
+
+def _downstream(context: Context) -> tuple[tuple[Any, ...], ...]:
+    """The tasks of the project that wait for this one: code, title, planned start, department."""
+    waiting = (other for other in context.world.of_project(context.project, "task") if _waits(other, context.item.code))
+    return tuple((o.item.code, o.item.title, o.get("planned_start"), o.get("responsible_dept")) for o in waiting)
 
 
 def _clock_time(duration: timedelta | None, mode: str) -> Mapping[str, Any] | None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from duban.rules.compilation import Sentence, To
-from duban.rules.context import Context, World
+from duban.rules.context import Context
 from duban.rules.recipients import Recipient, resolve
+from duban.rules.world import World
 from duban.wording import worded
 
 

@@ -3,7 +3,7 @@
 A simulator subclasses :class:`Service` and answers :class:`Request` with :class:`Reply`. Headers and body leave in one
 write with Nagle off: a standard-library server that writes them apart costs 40 ms per call (facts, all three sheets).
 Control for tests and people: ``GET /_sandbox/journal``, ``POST /_sandbox/faults``, ``POST /_sandbox/clock``,
-``POST /_sandbox/settings``; what a service adds to these is in its own docstring. Left out here: TLS, gzip, HTTP/2.
+``POST /_sandbox/settings``, and whatever stands in ``controls``; what a service adds to these is in its own docstring. Left out here: TLS, gzip, HTTP/2.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from duban.errors import DubanError
 
 FaultKind = Literal[
     "drop", "drop_after", "hang", "html_502", "html_200", "empty", "truncate", "status", "body"
@@ -140,6 +142,7 @@ class Service:
         self.journal: list[Entry] = []
         self.journal_enabled = True
         self.round_trip = 0.0
+        self.controls: dict[str, Callable[[Any], Any]] = {}  # further actions under /_sandbox/: body in, answer out
         self._faults: deque[list[Any]] = deque()
         self._server: _Server | None = None
 
@@ -265,9 +268,17 @@ class Service:
                 self.clock.set(float(request.body["at"]), running=bool(request.body.get("running")))
             elif action == "settings":
                 self.settings(request.body)
+            elif action in self.controls:
+                return self._controlled(action, request.body)
             else:
                 return Reply(404, {"error": f"no control called {action}"})
         return Reply(200, {"ok": True})
+
+    def _controlled(self, action: str, body: Any) -> Reply:
+        try:
+            return Reply(200, self.controls[action](body))
+        except (LookupError, ValueError, TypeError, DubanError) as error:
+            return Reply(400, {"error": str(error)})
 
 
 class _Server(ThreadingHTTPServer):

@@ -120,7 +120,7 @@ def judge(setup: Setup, ledger: Ledger, pulled: Sequence[Pulled], *, now: dateti
 
 def _view(table: Pulled, known: TableMemory | None) -> TableView:
     before = known.last_complete_at if known is not None else None
-    if table.mapping is None:
+    if table.mapping is None or (table.read != "complete" and before is not None):
         return _frozen_view(table.source, table.table, table.tool, table.live, known)
     mapped = {str(kind): table.mapping.mapped(kind) for kind in table.mapping.kinds}
     return TableView(

@@ -14,16 +14,19 @@ from duban.errors import ConfigError
 from duban.item import KINDS, fields_of
 
 OWN_TASK = (
-    "预警级别", "预警状态", "触发规则", "预警内容", "预警时间", "说明截止时间", "SLA状态", "滞后天数", "上报对象", "上报时间", "预警次数",
+    "预警级别", "预警状态", "触发规则", "预警内容", "预警时间", "说明截止时间", "SLA状态", "滞后天数", "上报对象",
+    "上报时间", "预警次数",
 )  # fmt: skip
 OWN_ISSUE = ("预警级别", "触发规则", "预警内容", "时限", "SLA状态", "系统上报对象", "系统上报时间")
 HOLDS = {"column": "类型", "values": {"突发问题": "issue", "部门分歧": "dispute"}}
 
 FS_TASK = {
-    "任务编号": "code", "任务描述": "title", "所属项目": "project", "所属环节": "stage", "负责部门(R)": "responsible_dept",
+    "任务编号": "code", "任务描述": "title", "所属项目": "project", "所属环节": "stage",
+    "负责部门(R)": "responsible_dept",
     "任务执行人": "owner", "审批A": "accountable", "咨询I": "consulted", "知会C": "informed", "进展": "status",
     "重要紧急程度": "priority", "开始日期": "planned_start", "预计完成日期": "due", "实际完成日期": "actual_finish",
-    "完成进度": "progress", "最新进展记录": "latest_note", "最近更新": "last_update", "输入要求": "input_req", "输出物": "output",
+    "完成进度": "progress", "最新进展记录": "latest_note", "最近更新": "last_update", "输入要求": "input_req",
+    "输出物": "output",
     "交付标准": "standard", "审核方": "reviewers", "成果物链接": "deliverable_link", "验收人": "acceptor",
     "验收结果": "acceptance_result", "上游任务": "upstream", "提交审核时间": "submitted_at", "滞后原因": "lag_reason",
     "调整计划": "adjust_plan", "调整后日期": "new_due", "说明提交时间": "explained_at",
@@ -37,8 +40,10 @@ AT_TASKS = {
     "Recovery plan": "adjust_plan", "Revised due": "new_due", "Explained at": "explained_at",
 }  # fmt: skip
 FS_ISSUE = {
-    "编号": "code", "所属项目": "project", "类型": "item_type", "描述": "point", "提出部门": "raised_by", "涉及部门": "parties",
-    "责任人": "owner", "提出时间": "raised_at", "响应时间": "responded_at", "解决方案": "solution", "解决时间": "resolved_at",
+    "编号": "code", "所属项目": "project", "类型": "item_type", "描述": "point", "提出部门": "raised_by",
+    "涉及部门": "parties",
+    "责任人": "owner", "提出时间": "raised_at", "响应时间": "responded_at", "解决方案": "solution",
+    "解决时间": "resolved_at",
     "协商未果时间": "failed_at", "上报时间": "submitted_at", "上报对象": "submitted_to", "决策结果": "decision",
     "决策时间": "decided_at", "状态": "status",
 }  # fmt: skip
@@ -60,16 +65,20 @@ def fields(mapping: TableMapping) -> dict[str, str | None]:
     ("Completed on", "actual_finish"), ("前置任务", "upstream"), ("% Complete", "progress"), ("验收标准", "standard"),
     ("纠偏措施", "adjust_plan"), ("完成时间", None),
     # normal form
-    ("1. 任务名称", "title"), ("二、截止日期", "due"), ("2.1 交付标准", "standard"), ("③负责人", "owner"), ("🔥 优先级", "priority"),
+    ("1. 任务名称", "title"), ("二、截止日期", "due"), ("2.1 交付标准", "standard"), ("③负责人", "owner"),
+    ("🔥 优先级", "priority"),
     ("任务 名称*", "title"), ("ＳＴＡＴＵＳ", "status"), ("负责部门（Ｒ）", "responsible_dept"), ("due_date", "due"),
     ("截止日期：", "due"), ("进度（%）", "progress"),
     # containment
-    ("交付标准(量化)", "standard"), ("序号/任务编号", "code"), ("本周最新进展记录", "latest_note"), ("Main assignee", "owner"),
-    ("Task owner (name)", "owner"), ("Unassigned", None), ("调整后截止日期", None), ("原截止日期", None), ("Old due date", None),
+    ("交付标准(量化)", "standard"), ("序号/任务编号", "code"), ("本周最新进展记录", "latest_note"),
+    ("Main assignee", "owner"),
+    ("Task owner (name)", "owner"), ("Unassigned", None), ("调整后截止日期", None), ("原截止日期", None),
+    ("Old due date", None),
     ("子任务负责人姓名", "owner"), ("我的任务", None), ("Notebook", None),
     # RACI
     ("R", "responsible_dept"), ("A", "accountable"), ("C", "consulted"), ("I", "informed"), ("(a)", "accountable"),
-    ("负责人(R)", "owner"), ("负责(R)", "responsible_dept"), ("执行(R)", "responsible_dept"), ("执行 R", "responsible_dept"),
+    ("负责人(R)", "owner"), ("负责(R)", "responsible_dept"), ("执行(R)", "responsible_dept"),
+    ("执行 R", "responsible_dept"),
     ("负责(A)", "accountable"), ("负责人(A)", "accountable"), ("审批人(A)", "accountable"), ("知会C", "informed"),
     ("知会人（C）", "informed"), ("C咨询", "consulted"), ("Consulted (I)", "consulted"), ("Owner (A)", "accountable"),
     ("方案A", None), ("Plan R", None),
@@ -79,7 +88,7 @@ def fields(mapping: TableMapping) -> dict[str, str | None]:
 ])  # fmt: skip
 def test_one_heading_of_a_task_table(heading: str, field: str | None) -> None:
     mapping = mapped(heading)
-    assert [key for key in mapping.fields["task"]] == ([field] if field else [])
+    assert list(mapping.fields["task"]) == ([field] if field else [])
 
 
 @pytest.mark.parametrize(("headings", "holds", "expected", "own"), [
@@ -215,7 +224,9 @@ class TestConfiguration:
 
 class TestOwnColumns:
     def test_they_are_found_in_both_languages_and_by_configuration(self) -> None:
-        mapping = mapped("预警级别", "Alert state", "我的规则", "预警内容", writes={"alert_rules": "我的规则", "alert_text": None})
+        mapping = mapped(
+            "预警级别", "Alert state", "我的规则", "预警内容", writes={"alert_rules": "我的规则", "alert_text": None}
+        )
         assert {key: column.name for key, column in mapping.own.items()} == {
             "alert_level": "预警级别", "alert_state": "Alert state", "alert_rules": "我的规则",
         }  # fmt: skip
@@ -244,7 +255,8 @@ class TestOwnColumns:
         assert mapping.own == {}
 
     @pytest.mark.parametrize(("columns", "writes"), [
-        ({}, {"alert_text": "备注"}), ({"latest_note": "预警内容"}, {}), ({"latest_note": "我的"}, {"alert_text": "我的"}),
+        ({}, {"alert_text": "备注"}), ({"latest_note": "预警内容"}, {}),
+        ({"latest_note": "我的"}, {"alert_text": "我的"}),
         ({}, {"alert_text": "同一", "alert_rules": "同一"}),
     ])  # fmt: skip
     def test_a_human_column_is_never_our_own(self, columns: dict[str, str], writes: dict[str, str]) -> None:
@@ -300,7 +312,9 @@ class TestBuiltIns:
         assert mapped(self.column("dueDate", "截止时间", "due"), columns={"due": None}).fields["task"] == {}
 
     def test_in_a_table_of_risks_the_title_is_the_risk(self) -> None:
-        mapping = mapped(self.column("content", "标题", "title"), self.column("executorId", "执行者", "owner"), holds="risk")
+        mapping = mapped(
+            self.column("content", "标题", "title"), self.column("executorId", "执行者", "owner"), holds="risk"
+        )
         assert {key: column.id for key, column in mapping.fields["risk"].items()} == {
             "desc": "content", "measure_owner": "executorId",
         }  # fmt: skip
@@ -334,7 +348,8 @@ def test_computed_columns_are_read() -> None:
 
 
 @pytest.mark.parametrize(("heading", "form"), [
-    (" 1、 任务（名称）： ", "任务名称"), ("№", "no"), ("100", "100"), ("二十三", "二十三"), ("✅✅", ""), ("Ｒ＆Ｄ", "r&d"),
+    (" 1、 任务（名称）： ", "任务名称"), ("№", "no"), ("100", "100"), ("二十三", "二十三"), ("✅✅", ""),
+    ("Ｒ＆Ｄ", "r&d"),
 ])  # fmt: skip
 def test_the_normal_form(heading: str, form: str) -> None:
     assert normal(heading) == form

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-
 from contract import ZONE
+
 from duban.connectors.base import Column, Page, Row, Schema
 from duban.connectors.columns import map_columns
 from duban.connectors.reading import Reader, Reading
@@ -25,9 +25,7 @@ def reader(columns: Sequence[Column | str], *, holds: Any = "task", **table: Any
     made = tuple(Column(column, column, "text") if isinstance(column, str) else column for column in columns)
     settings = AirtableTable(table="t", holds=holds, **table)
     mapping = map_columns(settings, Schema(made))
-    return Reader(
-        "src", "t", mapping, zone=ZONE, aliases={"sales": "销售部"}, statuses=Statuses(settings.statuses)
-    )
+    return Reader("src", "t", mapping, zone=ZONE, aliases={"sales": "销售部"}, statuses=Statuses(settings.statuses))
 
 
 def read(columns: Sequence[Column | str], *rows: Row | dict[str, Any], **table: Any) -> Reading:
@@ -40,7 +38,8 @@ TASK = ("任务编号", "任务名称", "状态", "截止日期", "负责部门"
 
 def test_a_row_becomes_an_item() -> None:
     (item,) = read(TASK, Row("rec1", {
-        "任务编号": " T-1 ", "任务名称": "海报", "状态": "✅ Blocked", "截止日期": "2024-07-20", "负责部门": "Sales、市场部",
+        "任务编号": " T-1 ", "任务名称": "海报", "状态": "✅ Blocked", "截止日期": "2024-07-20",
+        "负责部门": "Sales、市场部",
         "预警级别": "红", "滞后天数": "3", "预警时间": "2024-07-26 10:00",
     }, "https://example.com/rec1")).items  # fmt: skip
     assert item.ref == Ref("src", "t", "rec1")
@@ -71,7 +70,8 @@ def test_a_row_that_became_blank_between_two_pages_is_gone() -> None:
 
 
 @pytest.mark.parametrize("cells", [
-    {}, {"任务名称": "  "}, {"预警级别": "红", "滞后天数": "1"}, {"auto": "7", "changed": datetime(2024, 7, 1, tzinfo=UTC)},
+    {}, {"任务名称": "  "}, {"预警级别": "红", "滞后天数": "1"}, {"auto": "7",
+    "changed": datetime(2024, 7, 1, tzinfo=UTC)},
     {"box": False},
 ])  # fmt: skip
 def test_rows_without_any_human_cell_are_no_items(cells: dict[str, Any]) -> None:
@@ -106,7 +106,10 @@ def test_statuses(text: str, status: str | None) -> None:
 
 def test_the_admins_statuses_and_the_tools_own_done() -> None:
     done = Column("isDone", "是否完成", "checkbox", field="is_done", writable=False)
-    rows = [{"任务名称": "x", "状态": text, "isDone": ready} for text, ready in [("封版", True), ("封版", False), ("进行中", True)]]
+    rows = [
+        {"任务名称": "x", "状态": text, "isDone": ready}
+        for text, ready in [("封版", True), ("封版", False), ("进行中", True)]
+    ]
     assert [item.get("status") for item in read((*TASK, done), *rows).items] == ["已完成", None, "进行中"]
     assert read(TASK, rows[1], statuses={"待审核": ["封版"]}).items[0].get("status") == "待审核"
 
@@ -114,7 +117,8 @@ def test_the_admins_statuses_and_the_tools_own_done() -> None:
 def test_defaults_fill_only_fields_without_a_column() -> None:
     reading = read(
         ("任务名称", "所属环节"), {"任务名称": "x"},
-        defaults={"project": "新品", "stage": "设计", "status": "doing", "due": "2024-07-20", "accountable": ["sales", "法务部"], "progress": "很多"},
+        defaults={"project": "新品", "stage": "设计", "status": "doing", "due": "2024-07-20", "accountable": ["sales",
+        "法务部"], "progress": "很多"},
     )  # fmt: skip
     (item,) = reading.items
     assert (item.get("project"), item.get("stage"), item.get("status")) == ("新品", None, "进行中")
@@ -162,14 +166,16 @@ def test_a_read_that_breaks_off_keeps_what_it_has() -> None:
 def test_many_rows_stay_small() -> None:
     """Equal values are shared: an item costs its own tuple, not its departments, people and dates again."""
     columns = (
-        "任务编号", "任务名称", "状态", Column("d", "负责部门", "multi_select"), Column("p", "负责人", "person"), Column("t", "截止日期", "datetime"),
+        "任务编号", "任务名称", "状态", Column("d", "负责部门", "multi_select"), Column("p", "负责人",
+        "person"), Column("t", "截止日期", "datetime"),
     )  # fmt: skip
     start = datetime(2024, 7, 1, tzinfo=UTC)
 
     def page(number: int) -> Page:
         return Page([
             Row(f"r{number}-{row}", {
-                "任务编号": "同一", "任务名称": "同样的任务", "状态": "进行中", "d": ("市场部", "销售部"), "p": (Person("ou_1", "张三"),),
+                "任务编号": "同一", "任务名称": "同样的任务", "状态": "进行中", "d": ("市场部",
+                "销售部"), "p": (Person("ou_1", "张三"),),
                 "t": start + timedelta(days=row % 30),
             }) for row in range(500)
         ])  # fmt: skip

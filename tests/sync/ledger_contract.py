@@ -84,6 +84,7 @@ class MirrorContract:
             commit(ledger, complete(task("a"), task("b")), memories={ref("a"): FULL_MEMORY})
             assert commit(ledger, complete(task("b")), now=NOW + DAY).gone == 1
             assert set(mirror(ledger)) == {"b"}
+            assert memories(ledger) == {ref("a"): FULL_MEMORY}
             assert commit(ledger, complete(task("b")), now=NOW + 2 * DAY).gone == 0
             done = commit(ledger, complete(task("a"), task("b")), now=NOW + 31 * DAY)
             assert (done.resumed, done.changed, done.purged) == (1, 1, 0)
@@ -211,6 +212,18 @@ class IntentContract:
             commit(ledger, memories={ref("a"): replace(before, human="2")})
             assert memories(ledger)[ref("a")] == Memory(human="2", written_at=NOW + HOUR)
 
+    def test_what_was_written_last_is_known_cell_by_cell(self, make: Make) -> None:
+        with make() as ledger:
+            assert ledger.last_written([ref("a")]) == {}
+            (a,) = self.plan(ledger, "a")
+            assert ledger.last_written([ref("a")]) == {}
+            ledger.outcome(a, "done", at=NOW)
+            red = commit(ledger, intents=[Intent(ref("a"), {"alert_level": "黄", "sla_state": "计时中"}, {})], run="r2")
+            ledger.outcome(red.intents[0].id, "done", at=NOW)
+            commit(ledger, memories={ref("a"): Memory(human="later")}, run="r3", now=NOW + 90 * DAY)
+            known = ledger.last_written([ref("a"), ref("b")])
+            assert known == {ref("a"): {**self.CELLS, "alert_level": "黄", "sla_state": "计时中"}}
+
     def test_a_known_outcome_stays(self, make: Make) -> None:
         with make() as ledger:
             (a,) = self.plan(ledger, "a")
@@ -288,6 +301,5 @@ class OutboxContract:
         with make() as ledger:
             commit(ledger, messages=[message()])
             ledger.mark_sending("k1", at=NOW)
-            (left,) = ledger.pending_messages(now=NOW)
-            assert (left.status, left.attempts) == ("sending", 1)
+            assert [(m.status, m.attempts) for m in ledger.pending_messages(now=NOW)] == [("sending", 1)]
             assert ledger.mark_sending("k1", at=NOW)

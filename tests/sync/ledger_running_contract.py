@@ -75,6 +75,13 @@ class SlotContract:
             slots.release(limit, first, 0.0)  # and is too late now
             assert slots.take(limit, 40)[0] == -1
 
+    def test_closing_the_slots_leaves_the_ledger_open(self, make: Make) -> None:
+        with make() as ledger:
+            ledger.set_schedule("rd", Due(NOW))
+            with ledger.slots(lambda: 1000.0) as slots:
+                slots.take(Limit("base", 1, 1.0), 10)
+            assert ledger.schedule() == {"rd": Due(NOW)}
+
     def test_a_frozen_key_stays_frozen_through_a_release(self, make: Make) -> None:
         clock, limit = [1000.0], Limit("base", 2, 1.0)
         with make() as ledger, ledger.slots(lambda: clock[0]) as slots:

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-
-pytest.register_assert_rewrite("ledger_contract", "ledger_exchange_contract", "ledger_running_contract")
-
 from ledger_contract import IntentContract, MemoryContract, MirrorContract, OutboxContract
 from ledger_exchange_contract import ExchangeContract
 from ledger_running_contract import RunningContract, SlotContract

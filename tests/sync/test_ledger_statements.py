@@ -59,6 +59,7 @@ def test_every_statement_that_the_contract_runs_compiles_for_postgresql() -> Non
         made += 1
         ledger = Ledger.open("sqlite://", zone=ZONE)
         event.listen(ledger._database.engine, "before_execute", lambda _c, s, _m, _p, _o: seen.setdefault(str(s), s))
+        assert ledger.pending() == ()
         return ledger
 
     contract = LedgerContract()

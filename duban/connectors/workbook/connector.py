@@ -44,6 +44,13 @@ class _Sheet(NamedTuple):
     key: int | None
 
 
+class _Seen(NamedTuple):
+    """What the last read of a table saw: the file's digest and, once it ended, record id -> row number."""
+
+    digest: str
+    numbers: Mapping[str, int] | None
+
+
 class WorkbookConnector:
     """One xlsx or csv file; it is never held open between calls. ``zone``: where its times are local."""
 
@@ -54,7 +61,7 @@ class WorkbookConnector:
         self.traffic = Traffic()
         self._path = Path(settings.path)
         self._tables = {table.label: table for table in settings.tables}
-        self._read: dict[str, str] = {}  # table -> digest of the file that its last read saw
+        self._seen: dict[str, _Seen] = {}
 
     def describe(self, table: str) -> Schema:
         """Return the headings as columns. A second column of the same heading has the id ``heading (C)``."""
@@ -65,13 +72,16 @@ class WorkbookConnector:
         """Yield all rows that have any cell, in the file's order."""
         sheet = self._sheet(table)
         wanted = {self._place(sheet, table, id_): id_ for id_ in dict.fromkeys(columns)}
-        self._read[table] = digest(sheet.data)
+        seen = self._seen[table] = _Seen(digest(sheet.data), None)
         page: list[Row] = []
+        numbers: dict[str, int] = {}
         for record, row in _records(sheet.book.rows(self._tables[table]), sheet.key, self._zone):
+            numbers[record] = row.number
             page.append(_picked(record, row, wanted))
             if len(page) == _PAGE:
                 yield Page(page)
                 page = []
+        self._seen[table] = seen._replace(numbers=numbers)
         yield Page(page)
 
     def push(self, table: str, schema: Schema, writes: Sequence[Write]) -> Iterator[Receipt]:  # noqa: ARG002 - the contract
@@ -85,10 +95,10 @@ class WorkbookConnector:
         check_free(self._path)
         sheet = self._sheet(table)
         before = digest(sheet.data)
-        if self._read.get(table, before) != before:
+        seen = self._seen.get(table, _Seen(before, None))
+        if seen.digest != before:
             raise changed(self._path)
-        settings = self._tables[table]
-        numbers = {record: row.number for record, row in _records(sheet.book.rows(settings), sheet.key, self._zone)}
+        numbers = seen.numbers if seen.numbers is not None else self._numbers(table, sheet)
         errors: list[str | None] = []
         changes: dict[int, dict[int, Cell]] = {}
         for write in writes:
@@ -97,7 +107,7 @@ class WorkbookConnector:
             if error is None:
                 cells = {sheet.places[id_]: cell for id_, cell in write.cells.items()}
                 changes.setdefault(numbers[write.record], {}).update(cells)
-        refused = self._replace(settings, sheet, before, changes) if changes else {}
+        refused = self._replace(table, sheet, before, changes) if changes else {}
         for write, error in zip(writes, errors, strict=True):
             reason = error or refused.get(numbers[write.record])
             yield Receipt(write.record, "failed" if reason else "written", reason)
@@ -107,16 +117,22 @@ class WorkbookConnector:
 
     # --- inside
 
+    def _numbers(self, table: str, sheet: _Sheet) -> Mapping[str, int]:
+        rows = _records(sheet.book.rows(self._tables[table]), sheet.key, self._zone)
+        return {record: row.number for record, row in rows}
+
     def _replace(
-        self, settings: WorkbookTable, sheet: _Sheet, before: str, changes: Mapping[int, Mapping[int, Cell]]
+        self, table: str, sheet: _Sheet, before: str, changes: Mapping[int, Mapping[int, Cell]]
     ) -> Mapping[int, str]:
-        edited = sheet.book.edited(settings, changes)
+        edited = sheet.book.edited(self._tables[table], changes)
         if len(edited.refused) < len(changes):
             replace_file(self._path, before, edited.data)
             self.traffic.write += 1
             after = digest(edited.data)
             # Our own write moves no row, so what other tables of the file have read stays true.
-            self._read = {label: after if seen == before else seen for label, seen in self._read.items()}
+            for label, seen in self._seen.items():
+                if seen.digest == before:
+                    self._seen[label] = seen._replace(digest=after)
         return edited.refused
 
     def _refusal(self, sheet: _Sheet, table: str, write: Write, numbers: Mapping[str, int]) -> str | None:

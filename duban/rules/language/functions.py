@@ -26,27 +26,48 @@ class Function(NamedTuple):
 
 FUNCTIONS: Mapping[str, Function] = {
     "wd": Function((DAY, DAY), NUMBER, "{c}.wd({0}, {1})", True, "workdays after the first day, up to the second"),
-    "workdays": Function((DAY, DAY), NUMBER, "{c}.workdays({0}, {1})", True, "workdays from one day to another, both included"),
-    "is_workday": Function((DAY,), BOOL, "{c}.is_workday({0})", True, "whether a day is a workday, make-up workdays included"),
+    "workdays": Function(
+        (DAY, DAY), NUMBER, "{c}.workdays({0}, {1})", True, "workdays from one day to another, both included"
+    ),
+    "is_workday": Function(
+        (DAY,), BOOL, "{c}.is_workday({0})", True, "whether a day is a workday, make-up workdays included"
+    ),
     "next_workday": Function((DAY,), DATE, "{c}.next_workday({0})", True, "the first workday after a day"),
     "day": Function((DAY,), DATE, "{c}.day({0})", True, "the local date of a time"),
     "at": Function((DAY, ("text",)), DATETIME, "{c}.at({0}, {1})", True, 'a time on a day: at(today, "18:00")'),
-    "deadline": Function((("datetime",), ("clock",)), DATETIME, "{c}.due_by({0}, {1})", True, "a start plus a clock parameter"),
+    "deadline": Function(
+        (("datetime",), ("clock",)), DATETIME, "{c}.due_by({0}, {1})", True, "a start plus a clock parameter"
+    ),
     "minutes": Function((("duration",),), NUMBER, "{c}.minutes({0})", True, "a duration in minutes"),
     "hours": Function((("duration",),), NUMBER, "{c}.hours({0})", True, "a duration in hours"),
-    "contains": Function((("text",), ("text",)), BOOL, "{c}.contains({0}, {1})", True, "whether a text contains another"),
-    "starts_with": Function((("text",), ("text",)), BOOL, "{c}.starts_with({0}, {1})", True, "whether a text starts with another"),
-    "ends_with": Function((("text",), ("text",)), BOOL, "{c}.ends_with({0}, {1})", True, "whether a text ends with another"),
+    "contains": Function(
+        (("text",), ("text",)), BOOL, "{c}.contains({0}, {1})", True, "whether a text contains another"
+    ),
+    "starts_with": Function(
+        (("text",), ("text",)), BOOL, "{c}.starts_with({0}, {1})", True, "whether a text starts with another"
+    ),
+    "ends_with": Function(
+        (("text",), ("text",)), BOOL, "{c}.ends_with({0}, {1})", True, "whether a text ends with another"
+    ),
     "length": Function((("text",),), NUMBER, "{c}.length({0})", True, "how many characters a text has"),
-    "stands_for": Function((("text",), ("text",)), BOOL, "{c}.stands_for({0}, {1})", True,
-                           "whether a text names a department, its head or its liaison"),
+    "stands_for": Function(
+        (("text",), ("text",)),
+        BOOL,
+        "{c}.stands_for({0}, {1})",
+        True,
+        "whether a text names a department, its head or its liaison",
+    ),
     "is_superior": Function((("text",),), BOOL, "{c}.is_superior({0})", True, "whether a text names a 上级领导"),
-    "is_person": Function((("text",),), BOOL, "{c}.is_person({0})", True, "whether a text names somebody of the directory"),
-    "unknown_people": Function((("people",),), TEXTS, "{c}.unknown_people({0})", False, "those who are not in the directory"),
+    "is_person": Function(
+        (("text",),), BOOL, "{c}.is_person({0})", True, "whether a text names somebody of the directory"
+    ),
+    "unknown_people": Function(
+        (("people",),), TEXTS, "{c}.unknown_people({0})", False, "those who are not in the directory"
+    ),
     "missing": Function((("links",),), TEXTS, "{c}.missing_links({0})", False, "links that lead to no row of any tool"),
     "common": Function((("texts",), ("texts",)), TEXTS, "{c}.common({0}, {1})", False, "what two lists share"),
     "departments": Function((("people",),), TEXTS, "{c}.departments({0})", False, "the departments of people"),
-}  # fmt: skip
+}
 
 # Functions whose arguments need more than types; compiled by name in ``compile``.
 SPECIAL: Mapping[str, str] = {

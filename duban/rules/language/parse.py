@@ -10,26 +10,16 @@ counts one level for each term.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
+
+from duban.rules.language.tokens import COMPARISONS, LanguageError, Token, tokens
 
 # A level costs up to fifteen frames of the interpreter's stack here and three brackets in the Python made of it
 # (CPython reads at most 200); both must hold at the deepest.
-DEEPEST, LONGEST = 40, 4000
-LONGEST_DURATION = timedelta(days=36_525)
-_LONGEST_NUMBER = 15  # digits: what a float keeps exactly
+DEEPEST = 40
 QUANTIFIERS = frozenset({"any", "all", "count", "filter", "each", "max", "min"})
-
-
-class LanguageError(Exception):
-    """A condition is wrong: the sentence, the characters it is about, and the nearest right word if there is one."""
-
-    def __init__(self, message: str, start: int, end: int, suggestion: str | None = None) -> None:
-        self.message, self.start, self.end, self.suggestion = message, start, max(end, start + 1), suggestion
-        super().__init__(f"{message}; did you mean {suggestion!r}?" if suggestion else message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,89 +118,6 @@ def children(node: Node) -> Iterator[Node]:
                 yield member
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str  # number duration text name op end
-    text: str
-    start: int
-    end: int
-    value: Any = None
-
-
-_WORDS = {"或": "or", "||": "or", "且": "and", "并且": "and", "&&": "and", "非": "not", "!": "not"}
-_SPACE = re.compile(r"\s+")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(d|h|m)(?![A-Za-z0-9_])")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_NAME = re.compile(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff%]*")
-_OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[<>!+\-*/()\[\],.]")
-_FULL_WIDTH = dict(zip("，（）＝！＜＞：“”‘’【】＋－", ",()=!<>:\"\"''[]+-", strict=True))
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "matches"})
-
-
-def tokens(source: str) -> list[_Token]:
-    """Split a condition into tokens; raises ``LanguageError`` at the first character that belongs to none."""
-    if len(source) > LONGEST:
-        message = f"the condition is longer than {LONGEST} characters; split it into several rules"
-        raise LanguageError(message, 0, LONGEST)
-    found: list[_Token] = []
-    place = 0
-    while place < len(source):
-        space = _SPACE.match(source, place)
-        if space:
-            place = space.end()
-            continue
-        token = _token(source, place)
-        found.append(token)
-        place = token.end
-    found.append(_Token("end", "", len(source), len(source)))
-    return found
-
-
-def _token(source: str, place: int) -> _Token:
-    character = source[place]
-    if character in "\"'":
-        end = source.find(character, place + 1)
-        if end < 0:
-            raise LanguageError(f"the text that starts with {character} has no end", place, len(source))
-        return _Token("text", source[place : end + 1], place, end + 1, source[place + 1 : end])
-    if match := _NUMBER.match(source, place):
-        return _number(source, place, match)
-    if match := _NAME.match(source, place):
-        return _word(match[0], place)
-    if match := _OPERATOR.match(source, place):
-        text = _WORDS.get(match[0], match[0])
-        return _Token("op", text, place, match.end())
-    return _refuse(source, place)
-
-
-def _number(source: str, place: int, match: re.Match[str]) -> _Token:
-    if len(match[0]) > _LONGEST_NUMBER + 1:
-        raise LanguageError(f"a number has at most {_LONGEST_NUMBER} digits", place, match.end())
-    if long := _DURATION.match(source, place):
-        seconds = float(long[1]) * {"d": 86_400, "h": 3_600, "m": 60}[long[2]]
-        if seconds > LONGEST_DURATION.total_seconds():
-            raise LanguageError("a duration is at most a hundred years", place, long.end())
-        return _Token("duration", long[0], place, long.end(), timedelta(seconds=seconds))
-    return _Token("number", match[0], place, match.end(), float(match[0]) if "." in match[0] else int(match[0]))
-
-
-def _word(text: str, place: int) -> _Token:
-    # Chinese connectives may stand without spaces around them: 状态 != "已完成" 且 …; a name never contains one alone.
-    word = _WORDS.get(text, text)
-    kind = "op" if word in {"or", "and", "not", "in", "matches"} else "name"
-    return _Token(kind, word, place, place + len(text))
-
-
-def _refuse(source: str, place: int) -> NoReturn:
-    character = source[place]
-    if character in _FULL_WIDTH:
-        plain = _FULL_WIDTH[character]
-        raise LanguageError(f"full-width {character!r} is not part of the language; write {plain!r}", place, place + 1)
-    if character == "=":
-        raise LanguageError("a comparison is written ==", place, place + 1, "==")
-    raise LanguageError(f"{character!r} has no meaning here", place, place + 1)
-
-
 def parse(source: str) -> Node:
     """Return the tree of a condition. Raises ``LanguageError``."""
     node = _Parser(tokens(source)).whole()
@@ -229,14 +136,14 @@ def _check_depth(root: Node) -> None:
 
 
 class _Parser:
-    def __init__(self, found: list[_Token]) -> None:
+    def __init__(self, found: list[Token]) -> None:
         self._tokens, self._place, self._depth = found, 0, 0
 
     @property
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         return self._tokens[self._place]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self._next
         self._place += 1
         return token
@@ -244,7 +151,7 @@ class _Parser:
     def _is(self, *texts: str) -> bool:
         return self._next.kind == "op" and self._next.text in texts
 
-    def _expect(self, text: str, why: str) -> _Token:
+    def _expect(self, text: str, why: str) -> Token:
         if not self._is(text):
             shown = repr(self._next.text) if self._next.text else "the end"
             raise LanguageError(f"expected {text!r} {why}, found {shown}", self._next.start, self._next.end)
@@ -255,7 +162,7 @@ class _Parser:
             raise LanguageError("the condition is empty", 0, 1)
         node = self._or()
         if self._next.kind != "end":
-            hint = " (comparisons cannot be chained; join them with and)" if self._is(*_COMPARISONS) else ""
+            hint = " (comparisons cannot be chained; join them with and)" if self._is(*COMPARISONS) else ""
             raise LanguageError(f"{self._next.text!r} is not expected here{hint}", self._next.start, self._next.end)
         return node
 
@@ -298,7 +205,7 @@ class _Parser:
         if self._is("not") and self._tokens[self._place + 1].text == "in":
             self._place += 2
             return "not in"
-        if self._next.kind == "op" and self._next.text in _COMPARISONS:
+        if self._next.kind == "op" and self._next.text in COMPARISONS:
             return self._take().text
         return None
 
@@ -361,7 +268,7 @@ class _Parser:
             self._take()
         return tuple(items)
 
-    def _named(self, token: _Token) -> Node:
+    def _named(self, token: Token) -> Node:
         constants = {"true": True, "false": False, "null": None}
         if token.text in constants:
             return Literal(token.start, token.end, constants[token.text])
@@ -379,7 +286,7 @@ class _Parser:
             case _:
                 return False
 
-    def _each(self, token: _Token) -> Node:
+    def _each(self, token: Token) -> Node:
         self._take()
         variable = self._take().text
         self._take()
@@ -400,3 +307,6 @@ class _Parser:
         if self._next.kind == "end":
             raise LanguageError("this parenthesis is never closed", opening.start, opening.end)
         return tuple(arguments), self._expect(")", "to close the call").end
+
+
+__all__ = ["LanguageError", "children", "parse"]

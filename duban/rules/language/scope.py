@@ -16,7 +16,20 @@ from typing import Any, NamedTuple
 
 from duban.item import KINDS, Field, Kind, fields_of, places_of
 from duban.rules.language.types import (
-    BOOL, CLOCK, DATE, DATETIME, DURATION, NUMBER, PAIRS, PEOPLE, RANGE, TEXT, TEXTS, Type, item, items,
+    BOOL,
+    CLOCK,
+    DATE,
+    DATETIME,
+    DURATION,
+    NUMBER,
+    PAIRS,
+    PEOPLE,
+    RANGE,
+    TEXT,
+    TEXTS,
+    Type,
+    item,
+    items,
 )  # fmt: skip
 
 STATUSES = ("未开始", "进行中", "待审核", "已完成", "暂停", "取消")

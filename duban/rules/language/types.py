@@ -129,6 +129,7 @@ def first(*values: Any) -> Any:
 RUNTIME = {
     "_less": less, "_at_most": at_most, "_add": add, "_subtract": subtract, "_multiply": multiply, "_divide": divide,
     "_negative": negative, "_without": without, "_together": together, "_distinct": distinct, "_largest": largest,
-    "_smallest": smallest, "_first": first, "bool_": bool, "any": any, "all": all, "sum": sum, "len": len, "tuple": tuple,
+    "_smallest": smallest, "_first": first,
+    "bool_": bool, "any": any, "all": all, "sum": sum, "len": len, "tuple": tuple,
     "True": True, "False": False, "None": None,
 }  # fmt: skip

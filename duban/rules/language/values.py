@@ -72,7 +72,8 @@ class Values(ABC):
     def __init__(self, scope: Scope, variables: Mapping[str, Code] | None = None, context: str = "c") -> None:
         self.scope, self.uses = scope, Uses()
         self._variables = dict(variables or {})
-        self._context, self._depth = context, 0
+        self._context = context
+        self.depth = 0  # how many lists are gone through around this
 
     @abstractmethod
     def truth(self, node: Node, positive: bool = True) -> str:
@@ -183,7 +184,7 @@ class Values(ABC):
         if source.type.name not in LISTS - {"people"}:
             message = f"{node.name}(x in …) goes over a list, this is a {source.type}"
             raise LanguageError(message, node.source.start, node.source.end)
-        if self._depth >= _DEEPEST_LISTS:
+        if self.depth >= _DEEPEST_LISTS:
             message = f"lists are gone through at most {_DEEPEST_LISTS} deep; this would take too long"
             raise LanguageError(message, node.start, node.end)
         listed, member = f"({source.source} or ())" if source.nullable else source.source, TEXT
@@ -191,9 +192,9 @@ class Values(ABC):
             listed, member = f"{source.source.rsplit('.v[', 1)[0]}.upstream", item("task")
         elif source.type.name == "items":
             member = item(source.type.of)
-        variable = f"{self._context}{self._depth}"
+        variable = f"{self._context}{self.depth}"
         inner = type(self)(self.scope, {**self._variables, node.variable: Code(variable, member)}, self._context)
-        inner._depth, inner.uses = self._depth + 1, self.uses
+        inner.depth, inner.uses = self.depth + 1, self.uses
         return Bound(inner, "()" if source.unknown else listed, variable, member, source.unknown)
 
     def _collected(self, node: tree.Each) -> Code:

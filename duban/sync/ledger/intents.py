@@ -6,7 +6,7 @@ that run reads: the row's own cells hold it (``done``) or they do not (``superse
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -67,19 +67,19 @@ def mark_sent(connection: Connection, ids: Iterable[str], at: datetime) -> None:
 
 
 def close(connection: Connection, outcomes: Iterable[tuple[str, IntentState, str | None]], at: datetime) -> None:
-    """Note what became of them; one that is done moves its row's ``written_at`` to ``at``."""
+    """Note what became of them; one that is done says what its row holds now, and since when."""
     when = str(instant_text(at))
     for chunk in chunks(outcomes, 500):
-        done = select(intents.c.source, intents.c.table_name, intents.c.record).where(
+        done = select(intents.c.source, intents.c.table_name, intents.c.record, intents.c.cells).where(
             _OPEN, intents.c.id.in_([id_ for id_, state, _ in chunk if state == "done"])
         )
-        written = [Ref(*row) for row in connection.execute(done)]
+        written = [(Ref(*place), cells) for *place, cells in connection.execute(done)]
         connection.execute(_CLOSE, [
             {"of_id": id_, "to": state, "why": None if error is None else plain(error), "at": _closed(state, when)}
             for id_, state, error in chunk
         ])  # fmt: skip
-        for ref in written:
-            note_written(connection, ref, when)
+        for ref, cells in written:
+            note_written(connection, ref, cells, when)
 
 
 def _closed(state: IntentState, at: str) -> str | None:
@@ -111,25 +111,8 @@ def close_observed(
         values = {"of_id": intent.id, "to": verdicts[intent.id], "why": intent.error, "at": instant_text(at)}
         connection.execute(_CLOSE, values)
         if holds and intent.sent_at is not None:
-            note_written(connection, intent.ref, str(instant_text(intent.sent_at)))
+            note_written(connection, intent.ref, json_text(dict(intent.cells)), str(instant_text(intent.sent_at)))
     return verdicts
-
-
-def last_written(connection: Connection, decoder: Decoder, refs: Collection[Ref]) -> dict[Ref, Mapping[str, Any]]:
-    """Return what duban last wrote into each own cell of these rows, as far as it is remembered (30 days)."""
-    wanted, found = set(refs), dict[Ref, dict[str, Any]]()
-    tables = {(ref.source, ref.table) for ref in wanted}
-    for source, table in tables:
-        rows = (
-            select(intents.c.record, intents.c.cells)
-            .where(intents.c.source == source, intents.c.table_name == table, intents.c.state == "done")
-            .order_by(intents.c.planned_at, intents.c.id)
-        )
-        for record, cells in connection.execute(rows):
-            ref = Ref(source, table, record)
-            if ref in wanted:
-                found.setdefault(ref, {}).update(decoder.cells(cells))
-    return dict(found)
 
 
 def drop_old(connection: Connection, *, now: datetime) -> None:

@@ -84,7 +84,9 @@ class Ledger:
         They have connections of their own, to be closed by the caller.
         """
         database = self._database
-        return LedgerSlots(database if database.in_memory else Database(database.url, durable=False), clock)
+        if database.in_memory:
+            return LedgerSlots(database, clock, shared=True)
+        return LedgerSlots(Database(database.url, durable=False), clock)
 
     # --- what is known
 
@@ -188,9 +190,9 @@ class Ledger:
             return intents.close_observed(connection, self._decoder(), rows, run=run, at=at)
 
     def last_written(self, refs: Collection[Ref]) -> dict[Ref, Mapping[str, Any]]:
-        """Return what duban last wrote into each own cell of these rows, by own key, as far as it is remembered."""
+        """Return what duban last wrote into each own cell of these rows, by own key; other rows are missing."""
         with self._database.reading() as connection:
-            return intents.last_written(connection, self._decoder(), refs)
+            return recollection.last_written(connection, self._decoder(), refs)
 
     def sent(self, ids: Iterable[str], *, at: datetime) -> None:
         """Note that intents are being sent: called right before."""

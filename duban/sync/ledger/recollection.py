@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, select, update
 
-from duban.item import Ref
+from duban.item import Ref, Value
 from duban.rules.memory import Alert, Memory
 from duban.sync.ledger.codec import Decoder, day_text, instant_text, json_text, plain
 from duban.sync.ledger.schema import alerts, memories, status_spans
@@ -23,10 +23,10 @@ ALERT_INSTANTS = ("at", "explain_deadline", "escalated_at", "cycle_at", "explain
 ALERT_DAYS = ("baseline_due", "due_cell", "accepted_due")
 ALERT_PLAIN = ("state", "notices", "escalated_to", "cycle", "explained_late", "sla", "shadow")
 
-# When duban last wrote a row is set by the outcome of a write; a judgement that began before must not undo it.
-PUT_JUDGED = Upsert(memories, every_column_but(memories, "written_at", "code"))
+# What duban last wrote and when is set by the outcome of a write; a judgement that began before must not undo it.
+PUT_JUDGED = Upsert(memories, every_column_but(memories, "written_at", "written", "code"))
 PUT_WHOLE = Upsert(memories, every_column_but(memories))
-PUT_WRITTEN_AT = Upsert(memories, ("written_at",))
+PUT_WRITTEN = Upsert(memories, ("written_at", "written"))
 PUT_ALERT = Upsert(alerts, every_column_but(alerts))
 PUT_SPAN = Upsert(status_spans, ("status", "until"))
 
@@ -192,9 +192,24 @@ def _open_span(memory: Memory) -> tuple[tuple[str, str, None], ...]:
     return () if status is None or since is None else ((status, since, None),)
 
 
-def note_written(connection: Connection, ref: Ref, at: str) -> None:
-    """Remember when duban last wrote a row, as stored."""
-    PUT_WRITTEN_AT.one(connection, memory_row(ref, Memory(), "") | {"written_at": at})
+def note_written(connection: Connection, ref: Ref, cells: str, at: str) -> None:
+    """Remember what duban last wrote into a row's own cells, and when, both as stored."""
+    before = connection.execute(select(memories.c.written).where(_of_row(memories)), of_row(ref)).scalar() or "{}"
+    written = json_text(json.loads(before) | json.loads(cells))
+    PUT_WRITTEN.one(connection, memory_row(ref, Memory(), "") | {"written_at": at, "written": written})
+
+
+def last_written(connection: Connection, decoder: Decoder, refs: Iterable[Ref]) -> dict[Ref, Mapping[str, Value]]:
+    """Return what duban last wrote into the own cells of rows; a row that it never wrote is missing."""
+    found: dict[Ref, Mapping[str, Value]] = {}
+    for chunk in _by_table(refs):
+        source, table, _ = chunk[0]
+        here = memories.c.source == source, memories.c.table_name == table, memories.c.written != "{}"
+        rows = select(memories.c.record, memories.c.written).where(
+            *here, memories.c.record.in_([ref.record for ref in chunk])
+        )
+        found |= {Ref(source, table, record): decoder.cells(written) for record, written in connection.execute(rows)}
+    return found
 
 
 def drop(connection: Connection, ref: Ref) -> bool:
@@ -210,7 +225,7 @@ def memory_row(ref: Ref, memory: Memory, code: str) -> dict[str, Any]:
         "previous_status": memory.previous_status, "explanation": memory.explanation,
         "explained_seen_at": instant_text(memory.explained_seen_at),
         "explained_unseen_at": instant_text(memory.explained_unseen_at), "human": memory.human,
-        "human_at": instant_text(memory.human_at), "written_at": instant_text(memory.written_at),
+        "human_at": instant_text(memory.human_at), "written_at": instant_text(memory.written_at), "written": "{}",
         "findings": json_text(memory.findings), "baseline": json_text(memory.baseline), "imported": memory.imported,
     }  # fmt: skip
 

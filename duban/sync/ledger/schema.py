@@ -104,6 +104,7 @@ memories = Table(
     Column("human", Text),
     Column("human_at", _INSTANT),
     Column("written_at", _INSTANT),
+    Column("written", Text, nullable=False),
     Column("findings", Text, nullable=False),
     Column("baseline", Text, nullable=False),
     Column("imported", Boolean, nullable=False),

@@ -48,10 +48,11 @@ class LedgerSlots:
     """Slots of every process that uses one ledger. Thread-safe.
 
     ``clock`` gives seconds since 1970 (``time.time``): a clock that all processes share, not the monotonic one.
+    ``shared`` tells that the database is somebody else's and is not to be closed.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self._database, self._clock, self._lock = database, clock, threading.Lock()
+    def __init__(self, database: Database, clock: Callable[[], float], *, shared: bool = False) -> None:
+        self._database, self._clock, self._shared, self._lock = database, clock, shared, threading.Lock()
         self._made: dict[str, int] = {}
         self._taken: dict[tuple[str, int], float] = {}
 
@@ -61,8 +62,9 @@ class LedgerSlots:
         return cls(Database(parse_url(url), durable=False), clock)
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._database.close()
+        """Give the connections back, where they are its own."""
+        if not self._shared:
+            self._database.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,233 @@
+"""How near a full read and a write of 1,000 rows come to the least time that each service's limits leave.
+
+    python benchmarks/vendor_limits.py [--rounds 3] [--cells 4] [--only airtable] [--quick]
+
+The simulators run in processes of their own with their limits on (429 at once, Airtable's lock-out too), 20 ms a
+round trip. Rounds are interleaved over the tools; the table shows medians.
+
+What is timed. *read*: describe, map, pull every mapped column, make items of the rows (what a cycle does). *write*: push
+1,000 rows of ``--cells`` own cells each, on the connector that has read. Every operation starts with empty windows.
+
+Requests, at the least (facts/scale-and-reliability 9.1 and 9.2; N rows, k rows to write):
+
+==========  ==============================================================================  =======================
+tool        read                                                                            write
+==========  ==============================================================================  =======================
+airtable    1 (tables) + ceil(N/100)                                                        ceil(k/10)
+feishu      3 (token, base, fields) + ceil(N/500)                                           ceil(k/500)
+teambition  2 (project, fields) + 2 (statuses, priorities) + ceil(people/50) + ceil(N/1000) k x cells
+==========  ==============================================================================  =======================
+
+T_min is the earliest end of these requests that the service's own windows allow, by the recurrence
+
+    start[i] = max(end[i - c], start[i - r] + W),   end[i] = start[i] + L[i]
+
+with r requests per window W = 1 s and key (Airtable 5 per base, Feishu search 20 and batch_update 50 per application,
+Teambition 40 per endpoint), and c requests at a time: 1 for pages, whose token is in the page before, and for Feishu's
+writes (one writer per base); unbounded for the other writes. This is sharper than 9.1's L + (C-1) max(L, 1/r), which is
+shown as "9.1": a window lets its r requests go at once. L is a round trip with the service's own time: the median of
+five bare answers (http.client, bytes read and thrown away) to the same request, measured beside the runs. "20 ms" is
+the ratio with L = 0.020 s flat, as if the service needed no time for a page of 1,000 tasks.
+The response-anchored limiter, which is safe against every kind of window, costs (W + L)/W = 1.02 where r binds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from worlds import LABEL, OPTIONS, OWN, PEOPLE, ROUND_TRIP, SETTINGS, ZONE, World, serving
+
+from duban.connectors.base import Connector, Schema, Write
+from duban.connectors.columns import TableMapping, map_columns, wanted_columns
+from duban.connectors.owncells import own_cell
+from duban.connectors.reading import Reader
+from duban.connectors.statuses import Statuses
+
+ROWS = {"airtable": 2_000, "feishu": 20_000, "teambition": 20_000}
+WRITES = 1_000
+WINDOW = 1.0
+
+
+class Need(NamedTuple):
+    """One request that cannot be saved: its limit's key, r, c, and whether it is one of the many."""
+
+    key: str
+    per_window: int
+    at_a_time: int
+    bulk: bool = True
+
+
+def needs(tool: str, operation: str, rows: int, cells: int) -> list[Need]:
+    """Return the requests of an operation, in order; see the module."""
+    match tool, operation:
+        case "airtable", "read":
+            return [Need("base", 5, 1, bulk=False), *[Need("base", 5, 1)] * ceil(rows / 100)]
+        case "airtable", _:
+            return [Need("base", 5, rows)] * ceil(rows / 10)
+        case "feishu", "read":
+            meta = [Need(key, 20, 1, bulk=False) for key in ("token", "base", "fields")]
+            return [*meta, *[Need("search", 20, 1)] * ceil(rows / 500)]
+        case "feishu", _:
+            return [Need("batch_update", 50, 1)] * ceil(rows / 500)
+        case "teambition", "read":
+            names = ["project", "fields", "statuses", "priorities", *["people"] * ceil(len(PEOPLE) / 50)]
+            return [*[Need(key, 40, 1, bulk=False) for key in names], *[Need("query", 40, 1)] * ceil(rows / 1_000)]
+        case _:
+            return [Need("update", 40, rows * cells)] * (rows * cells)
+
+
+def least(asked: Sequence[Need], trip: float) -> float:
+    """Return the earliest end; ``trip`` is L of the bulk requests, the others take the round trip alone."""
+    starts: dict[str, list[float]] = {}
+    ends: list[float] = []
+    for place, need in enumerate(asked):
+        mine = starts.setdefault(need.key, [])
+        free = mine[-need.per_window] + WINDOW if len(mine) >= need.per_window else 0.0
+        before = ends[place - need.at_a_time] if place >= need.at_a_time else 0.0
+        mine.append(max(free, before))
+        ends.append(mine[-1] + (trip if need.bulk else ROUND_TRIP))
+    return max(ends)
+
+
+def even(asked: Sequence[Need], trip: float) -> float:
+    """Return 9.1's T_min: L + (C-1) max(L/c, 1/r), the single requests before it."""
+    bulk = [need for need in asked if need.bulk]
+    step = max(trip / min(bulk[0].at_a_time, len(bulk)), WINDOW / bulk[0].per_window)
+    return (len(asked) - len(bulk)) * ROUND_TRIP + trip + (len(bulk) - 1) * step
+
+
+@dataclass
+class Line:
+    """One line of the table, over the rounds."""
+
+    tool: str
+    operation: str
+    rows: int
+    cells: int
+    walls: list[float] = field(default_factory=list)
+    trips: list[float] = field(default_factory=list)
+    requests: set[int] = field(default_factory=set)
+    refused: int = 0
+
+    def text(self) -> str:
+        asked = needs(self.tool, self.operation, self.rows, self.cells)
+        wall, trip = statistics.median(self.walls), statistics.median(self.trips)
+        floor, flat, spaced = least(asked, trip), least(asked, ROUND_TRIP), even(asked, trip)
+        counted = "/".join(map(str, sorted(self.requests)))
+        return (
+            f"| {self.tool:10} | {self.operation:5} | {self.rows:6} | {counted:>8} | {len(asked):7} | {trip * 1e3:6.1f} "
+            f"| {wall:8.3f} | {floor:8.3f} | {wall / floor:5.3f} | {wall / spaced:5.3f} | {wall / flat:6.3f} | {self.refused:3} |"
+        )
+
+
+HEAD = """\
+| tool       | what  |   rows | requests | minimum |   L ms |   wall s |  T_min s | ratio |   9.1 |  20 ms | 429 |
+|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def read(tool: str, connector: Connector) -> tuple[Schema, TableMapping, list[str]]:
+    """Read the whole table as a cycle does, and return its record ids."""
+    schema = connector.describe(LABEL)
+    mapping = map_columns(SETTINGS[tool], schema)
+    reader = Reader("bench", LABEL, mapping, zone=ZONE, aliases={}, statuses=Statuses({}))
+    for page in connector.pull(LABEL, schema, wanted_columns(mapping)):
+        reader.add(page)
+    return schema, mapping, [item.ref.record for item in reader.result().items]
+
+
+def writes(mapping: TableMapping, records: Sequence[str], cells: int, turn: int) -> list[Write]:
+    """Return changes of own cells; every turn other values."""
+    own = {column.name: column for column in mapping.own.values()}
+    names = [name for name in OWN if name in own][:cells]
+    made = []
+    for number, record in enumerate(records):
+        values: dict[str, Any] = {
+            name: OPTIONS[name][(number + turn) % len(OPTIONS[name])] if OPTIONS[name]
+            else float(number % 9 + turn) if name == "滞后天数" else f"LAG-0{turn % 9}：滞后{number % 9}个工作日，请填写说明"
+            for name in names
+        }  # fmt: skip
+        made.append(Write(record, {own[name].id: own_cell(value, own[name], ZONE).cell for name, value in values.items()}))
+    return made
+
+
+def bare(world: World, entry: dict[str, Any], times: int = 5) -> float:
+    """Return the median time of a bare answer to one request that was asked before."""
+    parts = urlsplit(world.address["url"])
+    connection = http.client.HTTPConnection(str(parts.hostname), int(parts.port or 80))
+    target = quote(entry["path"]) + ("?" + urlencode(entry["query"]) if entry["query"] else "")
+    body = None if entry["body"] is None else json.dumps(entry["body"]).encode()
+    kept = {name: value for name, value in entry["headers"].items() if name in {"authorization", "content-type", "x-tenant-id", "x-operator-id"}}
+    took = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        connection.request(entry["method"], target, body, kept)
+        answer = connection.getresponse()
+        answer.read()
+        took.append(time.perf_counter() - begin)
+        assert answer.status == 200, (answer.status, target)
+    connection.close()
+    time.sleep(WINDOW + 0.1)
+    world.tally()
+    return statistics.median(took)
+
+
+def measured(line: Line, world: World, wall: float) -> None:
+    entries = world.tally()
+    line.walls.append(wall)
+    line.requests.add(len(entries))
+    line.refused += sum(entry["refused"] for entry in entries)
+    time.sleep(WINDOW + 0.1)
+    bulk = max(entries, key=lambda entry: sum(other["path"] == entry["path"] for other in entries[:200]))
+    line.trips.append(bare(world, bulk))
+
+
+def one_round(world: World, lines: Sequence[Line], turn: int) -> None:
+    connector = world.connect()
+    reading, writing = lines
+    begin = time.perf_counter()
+    schema, mapping, records = read(world.tool, connector)
+    measured(reading, world, time.perf_counter() - begin)
+    assert len(records) == reading.rows
+    wanted = writes(mapping, records[: writing.rows], writing.cells, turn)
+    begin = time.perf_counter()
+    receipts = list(connector.push(LABEL, schema, wanted))
+    measured(writing, world, time.perf_counter() - begin)
+    assert [receipt.outcome for receipt in receipts] == ["written"] * writing.rows
+    assert connector.traffic.refused == 0
+    connector.close()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--cells", type=int, default=4, help="own cells that differ in a written row")
+    options.add_argument("--only", choices=tuple(ROWS), action="append")
+    options.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    chosen = options.parse_args()
+    part = 10 if chosen.quick else 1
+    tools = chosen.only or list(ROWS)
+    lines = {
+        tool: (Line(tool, "read", ROWS[tool] // part, chosen.cells), Line(tool, "write", WRITES // part, chosen.cells))
+        for tool in tools
+    }
+    for turn in range(chosen.rounds):
+        for tool in tools:  # one service at a time: two at once would share the cores
+            with serving(tool, lines[tool][0].rows) as world:
+                one_round(world, lines[tool], turn)
+    print(HEAD)
+    for pair in lines.values():
+        for line in pair:
+            print(line.text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The guide's worked example: rows of three tools at one moment (``scenario.yaml``), put into the simulated services."""
