@@ -5,6 +5,7 @@ Values in, text out; the command line decides where it goes.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -52,7 +53,8 @@ class Screen:
 
     def __init__(self, language: Language, zone: ZoneInfo, console: Console | None = None) -> None:
         self.language, self.zone = language, zone
-        self.out = console or Console(highlight=False, soft_wrap=True)
+        width = None if sys.stdout.isatty() else 200  # a pipe has no width; do not break lines for it
+        self.out = console or Console(highlight=False, soft_wrap=True, width=width)
 
     def say(self, word: str, *values: object) -> str:
         """Return one of the screen's own sentences."""
@@ -215,7 +217,7 @@ class Screen:
             for item in table.items:
                 values = [
                     f"{f.zh if self.language == 'zh' else f.en}={worded(value, self.language)}"
-                    for f, value in zip(fields_of(item.kind), item.values, strict=False)  # type: ignore[arg-type]
+                    for f, value in zip(fields_of(item.kind), item.values, strict=False)
                     if value is not None
                 ]
                 self.out.print(f"  {escape(item.code or item.ref.record)}  {escape('; '.join(values))}")

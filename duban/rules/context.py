@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from duban.rules.clocks import ClockReading
     from duban.rules.world import World
 
-_FRESH = Memory()
 _CLOSED_WORDS = {"issue": ("已完成", "取消"), "dispute": ("已完成", "取消"), "risk": ("已完成", "取消")}
 _CLOSED_TEXTS = {"issue": (), "dispute": ("已决策",), "risk": ("已关闭", "关闭", "closed")}
 
@@ -59,6 +58,7 @@ class Context:
         "alert",
         "bad",
         "closed",
+        "due_from",
         "effective_due",
         "explained",
         "explained_at",
@@ -91,6 +91,7 @@ class Context:
         self.lag_days: int | None = None
         self.effective_due: date | None = None
         self.ladder_due: date | None = None
+        self.due_from: DueFrom = "cell"
         self.explained_at: datetime | None = None
         self.explanation_parts = 0
         self.closed = _is_closed(item)

@@ -175,7 +175,7 @@ def _by_rules_in_force(context: Context, alert: Alert) -> Alert:
     return replace(alert, explain_deadline=deadline, state=state)
 
 
-def _escalates(context: Context, deadline: datetime) -> bool:
+def _escalates(context: Context, deadline: datetime | None) -> bool:
     at = context.due_by(deadline, context.world.params["escalate_after_explain"])
     return at is not None and context.world.now > at
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -59,12 +60,12 @@ def open_sandbox(
     if not limits:
         switch_limits_off(seeded)
     for each in faults:
-        seeded.services[each.tool].fault(each.fault.kind, each.fault.match, times=each.fault.times, status=each.fault.status)
+        fault = each.fault
+        seeded.services[each.tool].fault(fault.kind, fault.match, times=fault.times, status=fault.status)
     add_controls(seeded)
     try:
-        for tool, service in seeded.services.items():
+        for tool in seeded.services:
             _start(seeded, tool, (ports or {}).get(tool, 0))
-            service.journal_enabled = True
         yield seeded
     finally:
         for service in seeded.services.values():
@@ -94,11 +95,10 @@ def add_controls(seeded: Seeded) -> None:
         return plain_cells(seeded.cells(str(body["row"])))
 
     for tool, service in seeded.services.items():
-        service.controls["edit"] = edit
-        service.controls["rows"] = lambda _, tool=tool: _rows(seeded, tool)
+        service.controls |= {"edit": edit, "rows": partial(_rows, seeded, tool)}
 
 
-def _rows(seeded: Seeded, tool: Tool) -> Any:
+def _rows(seeded: Seeded, tool: Tool, _body: Any) -> Any:
     places = [place for place in seeded.places.values() if place.sheet.tool == tool]
     return {
         place.sheet.label: {record: plain_cells(cells) for record, cells in place.rows().items()} for place in places
@@ -136,7 +136,8 @@ def write_folder(seeded: Seeded, folder: Path, *, language: Literal["zh", "en"] 
         for name, key in SECRET_FILES.items():
             _write(folder / "secrets" / name, getattr(seeded.keys, key) + "\n", secret=True)
     except OSError as error:
-        raise ConfigError(f"the folder {folder} cannot be written ({error.strerror}); choose another with --dir") from None
+        reason = error.strerror or "?"
+        raise ConfigError(f"the folder {folder} cannot be written ({reason}); choose another with --dir") from None
     return config
 
 
@@ -154,5 +155,5 @@ def _write(path: Path, text: str, *, secret: bool = False) -> None:
     """Write a file; a secret can be read by its owner alone, from the first byte on."""
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
-    with open(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)

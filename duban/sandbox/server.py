@@ -3,7 +3,8 @@
 A simulator subclasses :class:`Service` and answers :class:`Request` with :class:`Reply`. Headers and body leave in one
 write with Nagle off: a standard-library server that writes them apart costs 40 ms per call (facts, all three sheets).
 Control for tests and people: ``GET /_sandbox/journal``, ``POST /_sandbox/faults``, ``POST /_sandbox/clock``,
-``POST /_sandbox/settings``, and whatever stands in ``controls``; what a service adds to these is in its own docstring. Left out here: TLS, gzip, HTTP/2.
+``POST /_sandbox/settings``, and whatever stands in ``controls``; what a service adds to these is in its own docstring.
+Left out here: TLS, gzip, HTTP/2.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ class Service:
     def start(self, port: int = 0) -> str:
         """Serve on loopback in a thread and return the base URL."""
         self._server = _Server(("127.0.0.1", port), self)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), name=f"sandbox-{self.name}", daemon=True).start()
+        name = f"sandbox-{self.name}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), name=name, daemon=True).start()
         return self.url
 
     @property
@@ -253,14 +255,15 @@ class Service:
             Entry(
                 self.clock.now(), request.method, request.path, request.query, request.headers, request.body,
                 reply.status if reply else 0, reply.body if reply else None, fault.kind if fault else None,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
 
     def _control(self, request: Request) -> Reply:
         action = request.path.removeprefix("/_sandbox/")
         with self.lock:
             if action == "journal":
-                return Reply(200, [{"at": e.at, "method": e.method, "path": e.path, "body": e.body, "status": e.status} for e in self.journal])
+                shown = ("at", "method", "path", "body", "status")
+                return Reply(200, [{name: getattr(entry, name) for name in shown} for entry in self.journal])
             if action == "faults":
                 for entry in request.body if isinstance(request.body, list) else [request.body]:
                     self.fault(**entry)

@@ -1,1 +1,1 @@
-"""The guide's worked example: rows of three tools at one moment (``scenario.yaml``), put into the simulated services."""
+"""The guide's worked example, ``scenario.yaml``: rows of three tools at one moment, put into the simulated services."""

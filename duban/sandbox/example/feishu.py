@@ -55,15 +55,14 @@ class FeishuPlace:
         elif form == "formula":
             self.table.add_field(heading, _TYPES[form], property={"formatter": ""}, formula=_late)
         else:
-            about = {"formatter": "0.##"} if _TYPES[form] == 2 else {}
-            self.table.add_field(heading, _TYPES[form], property=about or None)
+            self.table.add_field(heading, _TYPES[form], property={"formatter": "0.##"} if _TYPES[form] == 2 else None)
 
     def _add_own(self, heading: str, own: OwnColumn) -> None:
-        about: dict[str, Any] = {
+        about: Mapping[str, Mapping[str, Any]] = {
             "single_select": {"options": list(own.values)}, "datetime": {"date_formatter": "yyyy/MM/dd HH:mm"},
             "number": {"formatter": "0"},
-        }.get(own.type, {})  # fmt: skip
-        self.table.add_field(heading, _OWN_TYPES[own.type], property=about or None)
+        }  # fmt: skip
+        self.table.add_field(heading, _OWN_TYPES[own.type], property=about.get(own.type))
 
     def _cells(self, cells: Mapping[str, Any]) -> dict[str, Any]:
         check_headings(self.sheet, cells, self.table.name)

@@ -13,7 +13,8 @@ from duban.sandbox.example.seed import Place, Seeded
 
 # File in the folder's secrets/ -> which of the keys it holds.
 SECRET_FILES: Mapping[str, str] = {
-    "feishu-app-secret": "feishu_secret", "teambition-app-secret": "teambition_secret", "airtable-token": "airtable_token",
+    "feishu-app-secret": "feishu_secret", "teambition-app-secret": "teambition_secret",
+    "airtable-token": "airtable_token",
 }  # fmt: skip
 # `engine_state` of a row -> `alert` of the state document (spec section 4).
 _ALERT = {

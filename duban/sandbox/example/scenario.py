@@ -162,13 +162,14 @@ def _sheet(key: str, data: Mapping[str, Any]) -> Sheet:
         raise ConfigError(f"table {key}: there is no tool {data['tool']!r}; it is one of {', '.join(TOOLS)}")
     strange = [f"{heading}: {form}" for heading, form in data["columns"].items() if form not in FORMS]
     if strange:
-        raise ConfigError(f"table {key}: no column has the form {strange[0]!r}; it is one of {', '.join(sorted(FORMS))}")
+        known = ", ".join(sorted(FORMS))
+        raise ConfigError(f"table {key}: no column has the form {strange[0]!r}; it is one of {known}")
     kinds, by_column = _kinds(key, str(data["item_type"]))
     columns = {str(heading): str(form) for heading, form in data["columns"].items()}
     own = {heading: _own(key, heading, kinds) for heading in map(str, data.get("writeback", ()))}
     if kinds == ("task",):
-        known = {column.key for column in own.values()}
-        wanted = [column for column in own_columns("task") if column.key in _ONE_VOCABULARY and column.key not in known]
+        there = {column.key for column in own.values()}
+        wanted = [column for column in own_columns("task") if column.key in _ONE_VOCABULARY and column.key not in there]
         own |= {column.en if tool == "airtable" else column.zh: column for column in wanted}
     return Sheet(key, tool, str(data["container"]), kinds, by_column, columns, own, data.get("fixed", {}))
 
@@ -179,7 +180,8 @@ def _kinds(key: str, text: str) -> tuple[tuple[Kind, ...], tuple[str, Mapping[st
     words = {pair[0].strip(): pair[1].strip() for pair in pairs} if found else {"": text.strip()}
     kinds: dict[str, Kind] = {word: kind for word, name in words.items() for kind in KINDS if kind == name}
     if len(kinds) != len(words):
-        raise ConfigError(f"table {key}: item_type {text!r} must be one of {', '.join(KINDS)}, or 'by column X: a->issue'")
+        known = ", ".join(KINDS)
+        raise ConfigError(f"table {key}: item_type {text!r} must be one of {known}, or 'by column X: a->issue'")
     return tuple(dict.fromkeys(kinds.values())), (found[1].strip(), kinds) if found else None
 
 

@@ -53,12 +53,13 @@ class Keys:
 def new_keys() -> Keys:
     """Return fresh keys, in the vendors' forms."""
     token = f"pat{secrets.token_hex(7)}.{secrets.token_hex(32)}"
-    return Keys(f"cli_{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(12), secrets.token_hex(16), token)
+    some = secrets.token_hex
+    return Keys(f"cli_{some(8)}", some(16), some(12), some(16), token)
 
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """The three services with a scenario in them. ``people`` are the ids of the directory's people: name -> tool -> id."""
+    """The three services with a scenario in them. ``people`` are the ids of everybody in the directory, by tool."""
 
     scenario: Scenario
     feishu: FeishuService
@@ -109,8 +110,9 @@ def seed(scenario: Scenario) -> Seeded:
     teambition.add_app(keys.teambition_app, keys.teambition_secret)
     airtable.add_token(keys.airtable_token)
     operator = teambition.add_member(OPERATOR)
-    people = {name: _person(name, number, feishu, teambition, airtable) for number, name in enumerate(scenario.people(), 1)}
-    places = dict(_places(scenario, feishu, teambition, airtable))
+    numbered = enumerate(scenario.people(), 1)
+    people = {name: _person(name, number, feishu, teambition, airtable) for number, name in numbered}
+    places = dict(_places(scenario, feishu, teambition, airtable, operator))
     bases = [place.base.id for place in places.values() if isinstance(place, AirtablePlace)]
     return Seeded(
         scenario, feishu, teambition, airtable, keys, organization, operator, bases[0] if bases else "", places, people
@@ -128,7 +130,7 @@ def _person(
 
 
 def _places(
-    scenario: Scenario, feishu: FeishuService, teambition: TeambitionService, airtable: AirtableService
+    scenario: Scenario, feishu: FeishuService, teambition: TeambitionService, airtable: AirtableService, operator: str
 ) -> Iterator[tuple[str, Place]]:
     bases: dict[str, Base] = {}
     base: SeededBase | None = None
@@ -142,7 +144,7 @@ def _places(
         elif sheet.tool == "teambition":
             for name in strangers:
                 teambition.add_member(name)
-            yield key, TeambitionPlace(scenario, sheet, teambition)
+            yield key, TeambitionPlace(scenario, sheet, teambition, operator)
         else:
             for name in strangers:
                 airtable.add_user(name)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from duban.item import OwnColumn, statuses
-from duban.sandbox.example.scenario import Scenario, Sheet, check_headings, plain_cell
+from duban.sandbox.example.scenario import Scenario, Sheet, check_headings, plain_cell, several
 from duban.sandbox.teambition import SeededProject, TeambitionService
 
 BUILT_IN = frozenset({
     "标题", "执行者", "参与者", "开始时间", "截止时间", "任务状态", "完成时间", "更新时间", "可见性", "备注", "进度",
 })  # fmt: skip
+RESTRICTED = "仅参与者可见"
 _TYPES = {
     "text": "text", "codes": "text", "url": "text", "status": "text", "number": "number", "number_0_100": "number",
     "percent_fraction": "number", "date": "date", "datetime": "date", "person": "lookup", "single_select": "dropDown",
@@ -26,8 +27,8 @@ _KINDS = {"未开始": "start", "已完成": "end"}
 class TeambitionPlace:
     """One table of the example in the simulated Teambition."""
 
-    def __init__(self, scenario: Scenario, sheet: Sheet, service: TeambitionService) -> None:
-        self.sheet, self._zone = sheet, scenario.zone
+    def __init__(self, scenario: Scenario, sheet: Sheet, service: TeambitionService, operator: str) -> None:
+        self.sheet, self._zone, self._operator = sheet, scenario.zone, operator
         self.records: dict[str, str] = {}
         self.project: SeededProject = service.add_project(sheet.container, prefix="RD", statuses=_flow(scenario, sheet))
         for heading, form in sheet.columns.items():
@@ -50,7 +51,10 @@ class TeambitionPlace:
         forms = self.sheet.columns
         # A status first: entering one that ends a task would set 完成时间 anew.
         ordered = sorted(cells.items(), key=lambda cell: forms.get(cell[0]) != "status")
-        return {heading: plain_cell(forms.get(heading, "own"), cell, self._zone) for heading, cell in ordered}
+        values = {heading: plain_cell(forms.get(heading, "own"), cell, self._zone) for heading, cell in ordered}
+        if values.get("可见性") == RESTRICTED:  # only its participants may write to such a task, so the operator is one
+            values.setdefault("参与者", [self._operator, *several(values.get("执行者"))])
+        return values
 
     @property
     def address(self) -> Mapping[str, str]:
