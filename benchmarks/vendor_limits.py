@@ -1,6 +1,6 @@
 """How near a full read and a write of 1,000 rows come to the least time that each service's limits leave.
 
-    python benchmarks/vendor_limits.py [--rounds 3] [--cells 4] [--only airtable] [--quick]
+    python benchmarks/vendor_limits.py [--rounds 3] [--cells 4] [--only airtable] [--no-writes] [--quick]
 
 The simulators run in processes of their own with their limits on (429 at once, Airtable's lock-out too), 20 ms a
 round trip. Rounds are interleaved over the tools; the table shows medians.
@@ -192,16 +192,17 @@ def measured(line: Line, world: World, wall: float) -> None:
 
 def one_round(world: World, lines: Sequence[Line], turn: int) -> None:
     connector = world.connect()
-    reading, writing = lines
+    reading, *rest = lines
     begin = time.perf_counter()
     schema, mapping, records = read(world.tool, connector)
     measured(reading, world, time.perf_counter() - begin)
     assert len(records) == reading.rows
-    wanted = writes(mapping, records[: writing.rows], writing.cells, turn)
-    begin = time.perf_counter()
-    receipts = list(connector.push(LABEL, schema, wanted))
-    measured(writing, world, time.perf_counter() - begin)
-    assert [receipt.outcome for receipt in receipts] == ["written"] * writing.rows
+    for writing in rest:
+        wanted = writes(mapping, records[: writing.rows], writing.cells, turn)
+        begin = time.perf_counter()
+        receipts = list(connector.push(LABEL, schema, wanted))
+        measured(writing, world, time.perf_counter() - begin)
+        assert [receipt.outcome for receipt in receipts] == ["written"] * writing.rows
     assert connector.traffic.refused == 0
     connector.close()
 
@@ -211,21 +212,20 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--cells", type=int, default=4, help="own cells that differ in a written row")
     options.add_argument("--only", choices=tuple(ROWS), action="append")
+    options.add_argument("--no-writes", action="store_true", help="full reads only")
     options.add_argument("--quick", action="store_true", help="a tenth of the rows")
     chosen = options.parse_args()
     part = 10 if chosen.quick else 1
     tools = chosen.only or list(ROWS)
-    lines = {
-        tool: (Line(tool, "read", ROWS[tool] // part, chosen.cells), Line(tool, "write", WRITES // part, chosen.cells))
-        for tool in tools
-    }
+    sizes = {tool: {"read": ROWS[tool] // part} | ({} if chosen.no_writes else {"write": WRITES // part}) for tool in tools}
+    lines = {tool: [Line(tool, what, rows, chosen.cells) for what, rows in sizes[tool].items()] for tool in tools}
     for turn in range(chosen.rounds):
         for tool in tools:  # one service at a time: two at once would share the cores
             with serving(tool, lines[tool][0].rows) as world:
                 one_round(world, lines[tool], turn)
     print(HEAD)
-    for pair in lines.values():
-        for line in pair:
+    for several in lines.values():
+        for line in several:
             print(line.text())
 
 

@@ -21,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="督办 duban: one guide for cross-department work, checked in Feishu Bitable, Teambition, Airtable and workbooks.",
+    help="督办 duban: one guide for cross-department work, checked in Feishu, Teambition, Airtable and workbooks.",
 )
 
 
@@ -75,7 +75,9 @@ def explained(error: BaseException) -> int:
     if hasattr(error, "format_message"):  # the command line's own usage errors
         console.print(f"{error.format_message()}; duban --help lists the commands")
         return 2
-    console.print(f"a bug in duban {__version__}: {type(error).__name__}: {error}; run again with --debug and report it")
+    console.print(
+        f"a bug in duban {__version__}: {type(error).__name__}: {error}; run again with --debug and report it"
+    )
     return 1
 
 

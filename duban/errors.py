@@ -46,7 +46,9 @@ class ConfigError(DubanError):
 
     def __init__(self, problems: Iterable[Problem] | str) -> None:
         self.problems: tuple[Problem, ...] = () if isinstance(problems, str) else tuple(problems)
-        super().__init__(problems if isinstance(problems, str) else "\n".join(str(problem) for problem in self.problems))
+        super().__init__(
+            problems if isinstance(problems, str) else "\n".join(str(problem) for problem in self.problems)
+        )
 
 
 class StateError(DubanError):

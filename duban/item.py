@@ -200,7 +200,7 @@ def own_columns(kind: Kind) -> tuple[OwnColumn, ...]:
         for e in guide_table_cached("writeback")
     )
     if kind == "task":
-        return tuple(column for column in every if column.key not in {"sla_due"})
+        return tuple(column for column in every if column.key != "sla_due")
     clocked = ("alert_level", "alert_rules", "alert_text", "sla_due", "sla_state", "escalated_to", "escalated_at")
     plain = ("alert_level", "alert_rules", "alert_text")
     wanted = clocked if kind in {"issue", "dispute", "risk"} else plain

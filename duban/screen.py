@@ -28,24 +28,44 @@ from duban.wording import NOTHING, Language, worded
 _MARKS = {"红": "[bold red]● 红[/]", "黄": "[yellow]● 黄[/]", "绿": "[green]● 绿[/]"}
 _LEVELS = {"critical": "红", "warn": "黄", "info": "绿"}
 _WORDS: Mapping[str, tuple[str, str]] = {
-    "read": ("读取", "read"), "complete": ("完整", "complete"), "partial": ("不完整", "partial"), "failed": ("失败", "failed"),
-    "level": ("级别", "level"), "code": ("编号", "code"), "title": ("名称", "title"), "rules": ("规则", "rules"),
-    "state": ("状态", "state"), "text": ("内容", "text"), "column": ("列", "column"), "field": ("字段", "field"),
-    "why": ("依据", "why"), "before": ("原值", "before"), "after": ("新值", "after"),
-    "tables": ("{} 张表", "{} tables"), "items": ("{} 项", "{} items"), "no_findings": ("没有发现问题", "no findings"),
-    "incomplete": ("有表未能完整读取，相关预警保持不变", "some tables were not read completely; their findings are kept"),
-    "shadow": ("影子模式：只判断和展示，没有写入也没有发送；要写入请设 mode: live", "shadow mode: nothing was written or sent; set mode: live to write"),
-    "held": ("{}/{}：{} 行变更超过上限（{}），已暂停；确认后运行 duban sync --yes", "{}/{}: {} rows would change, above the limit ({}); check, then run duban sync --yes"),
-    "written": ("写入 {} 行，未变 {} 行，失败 {} 行，消息 {} 条", "{} rows written, {} unchanged, {} failed, {} messages"),
+    "read": ("读取", "read"),
+    "complete": ("完整", "complete"),
+    "partial": ("不完整", "partial"),
+    "failed": ("失败", "failed"),
+    "level": ("级别", "level"),
+    "code": ("编号", "code"),
+    "rules": ("规则", "rules"),
+    "state": ("状态", "state"),
+    "text": ("内容", "text"),
+    "column": ("列", "column"),
+    "field": ("字段", "field"),
+    "why": ("依据", "why"),
+    "tables": ("{} 张表", "{} tables"),
+    "items": ("{} 项", "{} items"),
+    "incomplete": ("有表未能完整读取，其预警保持不变", "some tables were not read completely; their findings are kept"),
+    "shadow": (
+        "影子模式：只判断和展示，没有写入也没有发送；要写入请设 mode: live",
+        "shadow mode: nothing was written or sent; set mode: live to write",
+    ),
+    "held": (
+        "{}/{}：{} 行变更超过上限（{}），已暂停；确认后运行 duban sync --yes",
+        "{}/{}: {} rows would change, above the limit ({}); check, then run duban sync --yes",
+    ),
+    "written": (
+        "写入 {} 行，未变 {} 行，失败 {} 行，消息 {} 条",
+        "{} rows written, {} unchanged, {} failed, {} messages",
+    ),
     "planned": ("计划写入 {} 行，发送 {} 条消息", "{} rows to write, {} messages to send"),
     "nothing": ("没有需要写入或发送的内容", "nothing to write, nothing to send"),
-    "messages": ("消息", "messages"), "cc": ("抄送", "cc"), "unmapped": ("未映射", "unmapped"), "empty": ("空", "empty"),
+    "messages": ("消息", "messages"),
+    "cc": ("抄送", "cc"),
+    "unmapped": ("未映射", "unmapped"),
     "restored": ("{} 的 {} 被人改过，已恢复", "{}: {} had been changed by somebody and was restored"),
     "applied": ("写入 {} 行，过期 {} 行，失败 {} 行", "{} rows written, {} stale, {} failed"),
-    "own": ("系统列", "own column"), "missing_own": ("缺少系统列（不写）：{}", "own columns it lacks (not written): {}"),
+    "missing_own": ("缺少系统列（不写）：{}", "own columns it lacks (not written): {}"),
     "next_plan": ("下一步：duban plan 查看将写入的内容", "next: duban plan shows what would be written"),
     "next_apply": ("下一步：duban sync 执行", "next: duban sync does it"),
-}  # fmt: skip
+}
 
 
 class Screen:
@@ -94,7 +114,13 @@ class Screen:
             grid.add_column(self.say(name), overflow="fold", no_wrap=name in {"level", "code"})
         for verdict in found:
             worst = max(verdict.findings, key=lambda f: ("info", "warn", "critical").index(f.level))
-            grid.add_row(_MARKS[verdict.level], escape(verdict.item.code), ",".join(verdict.rules), verdict.state, escape(worst.text))
+            grid.add_row(
+                _MARKS[verdict.level],
+                escape(verdict.item.code),
+                ",".join(verdict.rules),
+                verdict.state,
+                escape(worst.text),
+            )
         self.out.print(grid)
 
     def _summary(self, looked: Looked, verdicts: Sequence[Verdict]) -> None:
@@ -102,7 +128,8 @@ class Screen:
         counts = "  ".join(f"{_MARKS[level]} {levels[level]}" for level in "红黄绿")
         tables, items = self.say("tables", len(looked.pulled)), self.say("items", len(verdicts))
         complete = self.say("complete") if looked.complete else f"[red]{self.say('partial')}[/]"
-        self.out.print(f"{self.time(looked.now)} · {tables}{self.say('read')}{complete if self.language == 'zh' else ' ' + complete} · {items} · {counts}")
+        read = f"{tables}{'' if self.language == 'zh' else ' '}{self.say('read')} {complete}"
+        self.out.print(" · ".join((self.time(looked.now), read, items, counts)))
 
     def _troubles(self, pulled: Sequence[Pulled]) -> None:
         for table in pulled:
@@ -119,7 +146,7 @@ class Screen:
         """Print what a sync would write and say."""
         self._summary(looked, _shown(looked))
         self._troubles(looked.pulled)
-        self._changes(plan, plan.changes)
+        self._changes(plan.changes)
         self._messages((message, "shadow" if plan.is_shadow(message.ref) else "") for message in plan.messages)
         self._afterwords(plan, looked.pulled)
         if plan.changes or plan.messages:
@@ -132,7 +159,7 @@ class Screen:
         """Print what a cycle did."""
         self._summary(result.looked, _shown(result.looked))
         self._troubles(result.looked.pulled)
-        self._changes(result.plan, result.plan.changes)
+        self._changes(result.plan.changes)
         self._failures(result.failures)
         for ref, names in result.restored:
             self.out.print(f"[yellow]{self.say('restored', ref, '、'.join(names))}[/]")
@@ -148,7 +175,7 @@ class Screen:
         failed = len(written) - counts["written"] - counts["stale"]
         self.out.print(self.say("applied", counts["written"], counts["stale"], failed))
 
-    def _changes(self, plan: Plan, changes: Iterable[Change]) -> None:
+    def _changes(self, changes: Iterable[Change]) -> None:
         place = ""
         for change in changes:
             here = f"{change.ref.source} / {change.ref.table}"
@@ -182,7 +209,8 @@ class Screen:
             self.out.print(f"[yellow]{escape(problem)}[/]")
         for table in pulled:
             if table.mapping is not None and table.mapping.missing_own and table.live:
-                self.out.print(f"[yellow]{table.source}/{table.table}:[/] {self.say('missing_own', '、'.join(table.mapping.missing_own))}")
+                missing = self.say("missing_own", "、".join(table.mapping.missing_own))
+                self.out.print(f"[yellow]{table.source}/{table.table}:[/] {missing}")
         for held in plan.held:
             self.out.print(f"[bold red]{self.say('held', held.source, held.table, held.changes, held.limit)}[/]")
         if any(plan.is_shadow(change.ref) for change in plan.changes):
@@ -193,7 +221,9 @@ class Screen:
     def mapping(self, pulled: Sequence[Pulled]) -> None:
         """Print how every column of every table was mapped."""
         for table in pulled:
-            self.out.print(f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] ({table.tool}) {self.say(table.read)}")
+            self.out.print(
+                f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] ({table.tool}) {self.say(table.read)}"
+            )
             if table.mapping is None:
                 self.out.print(f"  [red]{escape(table.error or '')}[/]")
                 continue
@@ -203,7 +233,9 @@ class Screen:
             for found in table.mapping.how:
                 grid.add_row(escape(found.column.name), found.field or NOTHING, found.why)
             self.out.print(grid)
-            names = {f.key: f.zh if self.language == "zh" else f.en for kind in table.mapping.kinds for f in fields_of(kind)}
+            names = {
+                f.key: f.zh if self.language == "zh" else f.en for kind in table.mapping.kinds for f in fields_of(kind)
+            }
             unmapped = "、".join(names.get(key, key) for key in table.mapping.unmapped)
             self.out.print(f"  {self.say('unmapped')}: {unmapped or NOTHING}")
             for note in table.notes:
@@ -213,7 +245,9 @@ class Screen:
         """Print the items of the common model, one line each."""
         self._troubles(pulled)
         for table in pulled:
-            self.out.print(f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] {self.say('items', len(table.items))}")
+            self.out.print(
+                f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] {self.say('items', len(table.items))}"
+            )
             for item in table.items:
                 values = [
                     f"{f.zh if self.language == 'zh' else f.en}={worded(value, self.language)}"
@@ -225,4 +259,8 @@ class Screen:
 
 def _shown(looked: Looked) -> list[Verdict]:
     read = {(table.source, table.table) for table in looked.pulled}
-    return [v for v in looked.judgement.verdicts if (v.item.ref.source, v.item.ref.table) in read and v.item.ref not in looked.snapshot.doubtful]
+    return [
+        v
+        for v in looked.judgement.verdicts
+        if (v.item.ref.source, v.item.ref.table) in read and v.item.ref not in looked.snapshot.doubtful
+    ]

@@ -9,7 +9,10 @@ from typing import Any, Literal
 from duban.item import Person
 
 Language = Literal["zh", "en"]
-_WEEKDAYS = {"zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+_WEEKDAYS = {
+    "zh": ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
 _MODES = {
     "zh": {"wall": "{}小时", "workday24": "{}小时(不含休息日)", "workhours": "{}个工作小时"},
     "en": {"wall": "{} h", "workday24": "{} h (rest days not counted)", "workhours": "{} working hours"},

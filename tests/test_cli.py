@@ -77,7 +77,9 @@ def test_a_mistake_is_one_sentence_and_exit_2(folder: Path, words: tuple[str, ..
 
 
 def test_a_wrong_configuration_shows_place_and_caret(folder: Path) -> None:
-    (folder / "duban.yaml").write_text("mode: lvie\nsources:\n  - name: a\n    tool: workbok\n    tables: []\n", encoding="utf-8")
+    (folder / "duban.yaml").write_text(
+        "mode: lvie\nsources:\n  - name: a\n    tool: workbok\n    tables: []\n", encoding="utf-8"
+    )
     done = duban(folder, "check")
     assert done.returncode == 2
     assert "duban.yaml:1:7:" in done.stderr

@@ -56,7 +56,9 @@ def test_the_readme_names_no_command_or_option_that_does_not_exist() -> None:
 def test_the_readmes_ten_lines_are_a_valid_configuration(tmp_path: Path) -> None:
     block = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "sources:" in block)
     assert len(block.strip().splitlines()) == 10
-    assert yaml.safe_load(block) == yaml.safe_load(next(b for b in re.findall(r"```yaml\n(.*?)```", CHINESE, re.DOTALL) if "sources:" in b))
+    assert yaml.safe_load(block) == yaml.safe_load(
+        next(b for b in re.findall(r"```yaml\n(.*?)```", CHINESE, re.DOTALL) if "sources:" in b)
+    )
     (tmp_path / "duban.yaml").write_text(block, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "duban", "check", "--json"], cwd=tmp_path, text=True, capture_output=True, check=False,
@@ -106,7 +108,9 @@ def test_every_configuration_key_is_in_the_example() -> None:
             return own | {key for value in schema.values() for key in keys(value)}
         return {key for value in schema for key in keys(value)} if isinstance(schema, list) else set()
 
-    fields = {field.key for kind in KINDS for field in fields_of(kind)} | {own.key for kind in KINDS for own in own_columns(kind)}
+    fields = {field.key for kind in KINDS for field in fields_of(kind)} | {
+        own.key for kind in KINDS for own in own_columns(kind)
+    }
     missing = {key for key in keys(config_schema()) - fields if not re.search(rf"\b{key}\b", text)}
     assert missing == set()
 
@@ -125,4 +129,3 @@ def test_no_text_of_the_project_names_a_machine() -> None:
             text = path.read_text(encoding="utf-8", errors="ignore")
             assert "/work/" not in text, name
             assert "/root/" not in text, name
-

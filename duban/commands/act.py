@@ -14,7 +14,17 @@ import typer
 
 from duban.assembly import ledger_file
 from duban.commands.session import (
-    DEFAULT, STOP, AcceptOption, ConfigOption, JsonOption, NowOption, Session, SourceOption, print_json, session, wall,
+    DEFAULT,
+    STOP,
+    AcceptOption,
+    ConfigOption,
+    JsonOption,
+    NowOption,
+    Session,
+    SourceOption,
+    print_json,
+    session,
+    wall,
 )  # fmt: skip
 from duban.logs import start_logging
 from duban.notify.channels import LogChannel
@@ -87,7 +97,7 @@ def run(
     json_logs: Annotated[bool, typer.Option("--json-logs", "--json", help="one JSON object per log line")] = False,
 ) -> None:
     """Run day and night: a cycle per source at its interval, until SIGTERM."""
-    # schedule reckons in local time, and 70 minutes of silence at a change of clocks were measured: there is none in UTC.
+    # schedule reckons in local time: at a change of clocks 70 minutes of silence were measured. UTC has none.
     os.environ["TZ"] = "UTC"
     time.tzset()
     with session(config, None, source, writing=True) as s:

@@ -11,7 +11,15 @@ import typer
 
 from duban.assembly import check_everything
 from duban.commands.session import (
-    DEFAULT, STOP, AcceptOption, ConfigOption, JsonOption, NowOption, SourceOption, print_json, session,
+    DEFAULT,
+    STOP,
+    AcceptOption,
+    ConfigOption,
+    JsonOption,
+    NowOption,
+    SourceOption,
+    print_json,
+    session,
 )  # fmt: skip
 from duban.config import config_schema, load_config
 from duban.progress import progress

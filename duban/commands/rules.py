@@ -81,10 +81,16 @@ def show(
     rule = book.rules.get(rule_id)
     if rule is None:
         near = nearest(rule_id, book.rules)
-        raise ConfigError(f"there is no rule {rule_id}" + (f"; did you mean {near}?" if near else "; duban rules list names them"))
+        raise ConfigError(
+            f"there is no rule {rule_id}" + (f"; did you mean {near}?" if near else "; duban rules list names them")
+        )
     text = " ".join(str(value) for value in _data(rule).values())
     params = {name: value for name, value in book.params.items() if name in text}
-    document = {"rule": _data(rule), "params": params, "files": sorted({place.document.path for place in rule.places.values()})}
+    document = {
+        "rule": _data(rule),
+        "params": params,
+        "files": sorted({place.document.path for place in rule.places.values()}),
+    }
     if as_json:
         print_json(document)
         return

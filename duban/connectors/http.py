@@ -7,6 +7,7 @@ not trusted except for its proxies.
 
 from __future__ import annotations
 
+import json as json_module
 import os
 import random
 import re
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import requests
+from pydantic_core import from_json
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -188,23 +190,36 @@ class Http:
             with self.pace.request(limits):
                 with self._counting:
                     setattr(self.traffic, kind, getattr(self.traffic, kind) + 1)
-                reply = self._session.request(
-                    method, url, params=params, json=json, headers=headers, timeout=self._timeout,
-                    allow_redirects=False, proxies=get_environ_proxies(url),
-                )  # fmt: skip
+                status, answered, content = self._exchange(method, url, headers, params, json)
         except (requests.exceptions.InvalidJSONError, requests.exceptions.InvalidURL) as error:
             raise Rejected(f"the request cannot be sent: {error}") from error
         except requests.RequestException as error:
             raise transport_error(error, writing=kind == "write") from error
-        return Answer(reply.status_code, reply.headers, _decoded(reply), reply.text if reply.status_code >= 300 else "")
+        return Answer(status, answered, decoded(content), content.decode("utf-8", "replace") if status >= 300 else "")
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], params: Any, json: Any
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        with self._session.request(
+            method, url, params=params, json=json, headers=headers, timeout=self._timeout, stream=True,
+            allow_redirects=False, proxies=get_environ_proxies(url),
+        ) as reply:  # fmt: skip
+            # In one piece: requests' own 10 KiB pieces cost a page of 2 MB 230 fights for the interpreter's lock.
+            return reply.status_code, reply.headers, b"".join(reply.iter_content(None))
 
     def close(self) -> None:
         """Give the pooled connections back."""
         self._session.close()
 
 
-def _decoded(reply: requests.Response) -> Any:
+def decoded(content: bytes) -> Any:
+    """Return an answer's JSON, ``None`` when it is none. pydantic's parser takes half the time of the library's, which
+    stays for what it refuses: a byte order mark, half a surrogate pair, broken UTF-8 inside a text."""
     try:
-        return reply.json()
+        return from_json(content)
+    except ValueError:
+        pass
+    try:
+        return json_module.loads(content.decode("utf-8-sig", "replace"))
     except ValueError:
         return None

@@ -99,9 +99,8 @@ class Pace:
         came: the slot then stays taken until the request can no longer arrive."""
         if self.stop.is_set():
             self.sleep(0)
-        taken: list[tuple[Limit, int]] = []
-        for limit in sorted(limits):  # one order for everybody: two requests can never wait for each other
-            taken.append((limit, self._take(limit)))
+        # One order for everybody: two requests can never wait for each other.
+        taken = [(limit, self._take(limit)) for limit in sorted(limits)]
         answered = False
         try:
             yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from duban.item import Item, Person, fields_of
 from duban.rules.memory import Alert, Memory
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from duban.rules.clocks import ClockReading
     from duban.rules.world import World
 
+# Where the due date that counts comes from (C7): an accepted explanation, one offered before any notice, the notice's
+# baseline, the due cell.
+DueFrom = Literal["accepted", "offered", "baseline", "cell"]
 _CLOSED_WORDS = {"issue": ("已完成", "取消"), "dispute": ("已完成", "取消"), "risk": ("已完成", "取消")}
 _CLOSED_TEXTS = {"issue": (), "dispute": ("已决策",), "risk": ("已关闭", "关闭", "closed")}
 

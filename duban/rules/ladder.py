@@ -10,12 +10,9 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING
 
+from duban.rules.context import Context, DueFrom
 from duban.rules.memory import Alert, Memory
-
-if TYPE_CHECKING:
-    from duban.rules.context import Context
 
 SOON, MINOR, SENT, OVERDUE, ESCALATED = "临期", "轻微滞后", "滞后预警已发", "超时未说明", "已升级"
 EXPLAINED, CLEARED, NORMAL = "已说明", "已解除", "正常"
@@ -38,7 +35,7 @@ class Explanation:
     seen_at: datetime | None = None
 
 
-Predicate = Callable[["Context"], bool]
+Predicate = Callable[[Context], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +251,7 @@ def _steps(context: Context, alert: Alert, explanation: Explanation, ladder: Lad
         )
     if alert.state in OUTSTANDING:
         return alert
-    measure(context, effective_due(context, alert, explanation))
+    measure(context, *effective_due(context, alert, explanation))
     context.explained = _counts(alert, explanation) or alert.state == EXPLAINED
     step = ladder.step(context)
     if alert.state == EXPLAINED:
@@ -285,22 +282,21 @@ def _notice(context: Context, alert: Alert) -> Alert:
 # --- what the outcome means
 
 
-def effective_due(context: Context, alert: Alert, explanation: Explanation) -> date | None:
-    """Convention C7."""
+def effective_due(context: Context, alert: Alert, explanation: Explanation) -> tuple[date | None, DueFrom]:
+    """Return the due date that counts, and where it comes from (C7)."""
     if alert.state in {EXPLAINED, CLEARED} and alert.accepted_due is not None:
-        return alert.accepted_due
+        return alert.accepted_due, "accepted"
     if alert.state in OUTSTANDING and alert.baseline_due is not None:
-        return alert.baseline_due
+        return alert.baseline_due, "baseline"
     if alert.state in {NORMAL, SOON, MINOR} and not alert.notices and _counts(alert, explanation):
-        return explanation.new_due
-    due: date | None = context.get("due")
-    return due
+        return explanation.new_due, "offered"
+    return context.get("due"), "cell"
 
 
-def measure(context: Context, due: date | None) -> None:
+def measure(context: Context, due: date | None, due_from: DueFrom) -> None:
     """Set the due date that counts and the lag on it (C6, C8)."""
     world = context.world
-    context.effective_due = due
+    context.effective_due, context.due_from = due, due_from
     rolled = due
     if (
         due is not None
@@ -321,7 +317,7 @@ def measure(context: Context, due: date | None) -> None:
 
 
 def _settle(context: Context, alert: Alert, explanation: Explanation, memory: Memory) -> None:
-    measure(context, effective_due(context, alert, explanation))
+    measure(context, *effective_due(context, alert, explanation))
     context.alert = replace(alert, shadow=not context.table.live) if alert != context.memory.alert else alert
     context.explained = _counts(alert, explanation) or alert.state == EXPLAINED
     context.explained_at = alert.explained_at

@@ -115,6 +115,7 @@ class _Asking:
         self._book, self._context = book, context
         mapped = context.table.mapped[context.item.kind]
         self._compiler: Compiler = book.rule_compiler(rule, context.item.kind, mapped)
+        self._constants = frozenset((*book.book.patterns, *book.book.pairs))
         self.let = tuple(self._seen(name, tree.Name(0, 0, name)) for name in rule.entry.let)
 
     def terms(self, part: Literal["when", "test"], text: str | None) -> Iterator[Term]:
@@ -138,7 +139,7 @@ class _Asking:
         written = text[node.start : node.end]
         match node:
             case tree.Name():
-                if node.name not in bound and node.name not in self._compiler.scope.patterns:
+                if node.name not in bound | self._constants:
                     yield self._seen(written, node)
                 return
             case tree.Attribute():

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from duban.connectors.base import Traffic
+from duban.connectors.columns import kinds_of
 from duban.connectors.limits import Pace
+from duban.connectors.settings import Table
 from duban.item import Item, Ref
 from duban.notify.channels import Channel
 from duban.notify.message import Message
@@ -121,7 +123,7 @@ def judge(setup: Setup, ledger: Ledger, pulled: Sequence[Pulled], *, now: dateti
 def _view(table: Pulled, known: TableMemory | None) -> TableView:
     before = known.last_complete_at if known is not None else None
     if table.mapping is None or (table.read != "complete" and before is not None):
-        return _frozen_view(table.source, table.table, table.tool, table.live, known)
+        return _frozen_view(table.source, table.tool, table.settings, table.live, known)
     mapped = {str(kind): table.mapping.mapped(kind) for kind in table.mapping.kinds}
     return TableView(
         table.source, table.table, table.tool, mapped, complete=table.read == "complete", known=before is not None,
@@ -130,18 +132,24 @@ def _view(table: Pulled, known: TableMemory | None) -> TableView:
     )  # fmt: skip
 
 
-def _frozen_view(source: str, table: str, tool: str, live: bool, known: TableMemory | None) -> TableView:
+def _frozen_view(source: str, tool: str, settings: Table, live: bool, known: TableMemory | None) -> TableView:
+    """Return a table that was not read (completely) in this cycle, as it was when it last was."""
     form = known.columns if known is not None else {}
-    mapped = {kind: frozenset(fields) for kind, fields in form.get("mapped", {}).items()}
+    mapped = {str(kind): frozenset[str]() for kind in kinds_of(settings)}
+    mapped |= {kind: frozenset(fields) for kind, fields in form.get("mapped", {}).items()}
     before = known.last_complete_at if known is not None else None
-    return TableView(source, table, tool, mapped, complete=False, known=before is not None, live=live, last_read=before)
+    return TableView(
+        source, settings.label, tool, mapped, complete=False, known=before is not None, live=live, last_read=before
+    )
 
 
-def _remembered(source: Source, known: Mapping[tuple[str, str], TableMemory]) -> Iterable[tuple[tuple[str, str], TableView]]:
+def _remembered(
+    source: Source, known: Mapping[tuple[str, str], TableMemory]
+) -> Iterable[tuple[tuple[str, str], TableView]]:
     for settings in source.tables:
         key = (source.name, settings.label)
-        if key in known:
-            yield key, _frozen_view(*key, source.tool, source.modes[settings.label] == "live", known[key])
+        live = source.modes[settings.label] == "live"
+        yield key, _frozen_view(source.name, source.tool, settings, live, known.get(key))
 
 
 def plan_of(looked: Looked, setup: Setup, ledger: Ledger, *, release: bool = False) -> Plan:
@@ -174,7 +182,9 @@ def run_cycle(
     with means.turn():
         mode = "live" if any(table.live for table in pulled) else "shadow"
         ledger.begin(Run(run, now, clock(), mode, setup.fingerprint))
-        ledger.close_observed((item for table in pulled if table.read == "complete" for item in table.items), run=run, at=now)
+        ledger.close_observed(
+            (item for table in pulled if table.read == "complete" for item in table.items), run=run, at=now
+        )
         looked = judge(setup, ledger, pulled, now=now)
         plan = plan_of(looked, setup, ledger, release=release)
         restored = _restored(plan, ledger)
@@ -183,7 +193,9 @@ def run_cycle(
         sources = {source.name: source for source in setup.sources}
         writer = Writer(sources, schemas, ledger, intents, now, means.watch.stop, means.writing)
         written = writer.write(plan.writable)
-        deliveries = [d for source in setup.sources for d in drain(ledger, means.channels, now, means.pace, source=source.name)]
+        deliveries = [
+            d for source in setup.sources for d in drain(ledger, means.channels, now, means.pace, source=source.name)
+        ]
         requests = {source.name: _since(before[source.name], source.connector.traffic) for source in setup.sources}
         result = Result(run, looked, plan, written, _messages(plan, deliveries), requests, restored)
         ledger.end(run, _named(result.exit_code), {"written": len(written) - len(result.failures)}, at=clock())
@@ -198,8 +210,12 @@ def _commit(looked: Looked, plan: Plan, setup: Setup, ledger: Ledger, run: str) 
         ref = verdict.item.ref
         if verdict.frozen or plan.is_held(ref):  # nobody is told of a held table, so none of its clocks may start
             continue
-        wanted[ref] = replace(verdict.memory, human=human_fingerprint(verdict.item)) if ref in touched else verdict.memory
-    intents = [Intent(c.ref, {x.field: x.after for x in c.cells}, {x.field: x.before for x in c.cells}) for c in plan.writable]
+        wanted[ref] = (
+            replace(verdict.memory, human=human_fingerprint(verdict.item)) if ref in touched else verdict.memory
+        )
+    intents = [
+        Intent(c.ref, {x.field: x.after for x in c.cells}, {x.field: x.before for x in c.cells}) for c in plan.writable
+    ]
     messages = [_queued(m, "shadow" if plan.is_shadow(m.ref) else "queued") for m in plan.messages]
     messages += [_queued(m, "known") for m in plan.silent]
     tables = [table.as_read(accepted=setup.accept_missing) for table in looked.pulled]
@@ -221,7 +237,9 @@ def _restored(plan: Plan, ledger: Ledger) -> list[tuple[Ref, tuple[str, ...]]]:
     found = []
     for change in plan.writable:
         ours = last.get(change.ref, {})
-        names = tuple(cell.name for cell in change.cells if cell.field in ours and ours[cell.field] == cell.after != cell.before)
+        names = tuple(
+            cell.name for cell in change.cells if cell.field in ours and ours[cell.field] == cell.after != cell.before
+        )
         if names:
             found.append((change.ref, names))
     return found
@@ -236,7 +254,10 @@ def _messages(plan: Plan, deliveries: Sequence[Delivery]) -> list[tuple[Message,
 
 def _since(before: Traffic, after: Traffic) -> Traffic:
     return Traffic(
-        after.read - before.read, after.write - before.write, after.retried - before.retried, after.refused - before.refused
+        after.read - before.read,
+        after.write - before.write,
+        after.retried - before.retried,
+        after.refused - before.refused,
     )
 
 

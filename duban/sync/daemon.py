@@ -104,8 +104,15 @@ class Daemon:
             return
         if not self._busy[source].acquire(blocking=False):
             self.skipped += 1
-            _LOG.warning("cycle_skipped source=%s: the last cycle still runs", source, extra={"action": "cycle_skipped", "source": source})
-            self._set(source, Due(now + self._interval(source), self._due[source].last_ok, self._due[source].consecutive_failures))
+            _LOG.warning(
+                "cycle_skipped source=%s: the last cycle still runs",
+                source,
+                extra={"action": "cycle_skipped", "source": source},
+            )
+            self._set(
+                source,
+                Due(now + self._interval(source), self._due[source].last_ok, self._due[source].consecutive_failures),
+            )
             return
         self._pool.submit(self._run, source, now)
 
@@ -121,11 +128,14 @@ class Daemon:
 
     def _run(self, source: str, now: datetime) -> None:
         try:
-            self._set(source, Due(now + self._interval(source), self._due[source].last_ok, self._due[source].consecutive_failures))
+            self._set(
+                source,
+                Due(now + self._interval(source), self._due[source].last_ok, self._due[source].consecutive_failures),
+            )
             outcome = self._one(source, now)
             if outcome is not None:
                 self._after(source, now, outcome)
-        except Exception:  # the loop must live: whatever one cycle does, the others go on
+        except Exception:  # noqa: BLE001 - the loop must live: whatever one cycle does, the others go on
             _LOG.exception("cycle_failed source=%s: a bug", source, extra={"action": "cycle_failed", "source": source})
         finally:
             self._busy[source].release()

@@ -12,7 +12,9 @@ from duban.sync.pulling import Pulled
 from duban.sync.report import plain, stamp
 
 
-def pull_document(pulled: Sequence[Pulled], now: datetime, zone: ZoneInfo, *, mapping_only: bool = False) -> dict[str, Any]:
+def pull_document(
+    pulled: Sequence[Pulled], now: datetime, zone: ZoneInfo, *, mapping_only: bool = False
+) -> dict[str, Any]:
     """Return ``pull --json``: per table its mapping, and the items unless ``mapping_only``."""
     document: dict[str, Any] = {
         "version": 1, "now": stamp(now, zone), "complete": all(table.read == "complete" for table in pulled),
@@ -31,7 +33,10 @@ def _table(table: Pulled) -> dict[str, Any]:
     }  # fmt: skip
     if mapping is not None:
         data |= {
-            "mapping": [{"column": f.column.name, "id": f.column.id, "type": f.column.type, "field": f.field, "why": f.why} for f in mapping.how],
+            "mapping": [
+                {"column": f.column.name, "id": f.column.id, "type": f.column.type, "field": f.field, "why": f.why}
+                for f in mapping.how
+            ],
             "unmapped": list(mapping.unmapped), "own_missing": list(mapping.missing_own),
         }  # fmt: skip
     return data

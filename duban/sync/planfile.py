@@ -48,7 +48,7 @@ def read_plan(path: Path) -> SavedPlan:
         raise PlanError(f"there is no plan {path}; make one with 'duban plan -o {path}'") from None
     except (OSError, ValueError) as error:
         raise PlanError(f"{path} is not a plan: {error}; make one with 'duban plan -o {path}'") from None
-    if not isinstance(data, dict) or not _KEYS <= data.keys() or data["version"] != 1:
+    if not isinstance(data, dict) or not data.keys() >= _KEYS or data["version"] != 1:
         raise PlanError(f"{path} is not a plan of this version; make one with 'duban plan -o {path}'")
     try:
         changes = [_saved_change(change) for change in data["changes"]]
@@ -64,13 +64,18 @@ def _saved_change(data: Mapping[str, Any]) -> tuple[Ref, str, list[tuple[str, st
     return ref, data["code"], cells, tuple(data["rules"])
 
 
-def apply_plan(saved: SavedPlan, setup: Setup, ledger: Ledger, writer: Writer, *, run: str, now: datetime) -> list[Written]:
+def apply_plan(
+    saved: SavedPlan, setup: Setup, ledger: Ledger, writer: Writer, *, run: str, now: datetime
+) -> list[Written]:
     """Write a saved plan and return one outcome per change, in its order.
 
     Raises ``PlanError`` when the configuration is not the one that the plan was made with.
     """
     if saved.config != setup.fingerprint:
-        raise PlanError("the configuration, rules, calendar or directory changed since this plan was made; make it again with 'duban plan'")
+        raise PlanError(
+            "the configuration, rules, calendar or directory changed since this plan was made; "
+            "make it again with 'duban plan'"
+        )
     held = {(table["source"], table["table"]) for table in saved.held}
     sources = {source.name: source for source in setup.sources}
     outcomes: dict[Ref, Written] = {}
@@ -138,7 +143,8 @@ def _own_cells(
     for page in source.connector.pull(table, schema, tuple(columns)):
         for row in page.rows:
             rows[row.record] = {
-                key: own_value(row.cells.get(column, row.bad.get(column)), types[key], zone) for column, key in columns.items()
+                key: own_value(row.cells.get(column, row.bad.get(column)), types[key], zone)
+                for column, key in columns.items()
             }
     return rows
 
@@ -176,7 +182,9 @@ def _times() -> frozenset[str]:
 
 def _write(changes: list[Change], ledger: Ledger, writer: Writer, run: str, now: datetime) -> list[Written]:
     if not isinstance(writer.intents, NoIntents):
-        intents = [Intent(c.ref, {x.field: x.after for x in c.cells}, {x.field: x.before for x in c.cells}) for c in changes]
+        intents = [
+            Intent(c.ref, {x.field: x.after for x in c.cells}, {x.field: x.before for x in c.cells}) for c in changes
+        ]
         committed = ledger.commit_cycle(Cycle(intents=intents), run=run, now=now)
         writer.ids = {intent.ref: intent.id for intent in committed.intents}
     return writer.write(changes)

@@ -178,6 +178,9 @@ def _suspicion(reading: Reading, schema: Schema, known: TableMemory | None) -> s
 
 
 def _notes(reading: Reading, mapping: TableMapping) -> tuple[str, ...]:
-    strange = tuple(f"{count} rows say {text!r}, which is no kind of this table; they were left out" for text, count in reading.strange.items())
+    strange = tuple(
+        f"{count} rows say {text!r}, which is no kind of this table; they were left out"
+        for text, count in reading.strange.items()
+    )
     asked = tuple(str(question) for question in mapping.questions)
     return (*mapping.problems, *reading.problems, *strange, *asked)

@@ -45,7 +45,8 @@ def _table(table: Pulled, looked: Looked, verdicts: Sequence[Verdict]) -> dict[s
         "unmapped": list(verdict.missing) if known else [],
         "texts": {finding.rule: finding.text for finding in verdict.findings} if known else {},
         "own_missing": list(table.mapping.missing_own) if table.mapping else [],
-        "mode": "live" if table.live else "shadow", "rows": table.rows, "pages": table.pages, "notes": list(table.notes),
+        "mode": "live" if table.live else "shadow", "rows": table.rows, "pages": table.pages,
+        "notes": list(table.notes),
     }  # fmt: skip
 
 
@@ -112,7 +113,12 @@ def _change(change: Change, plan: Plan, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _cell(cell: CellChange, zone: ZoneInfo) -> dict[str, Any]:
-    return {"field": cell.field, "before": plain(cell.before, zone), "after": plain(cell.after, zone), "column": cell.column}
+    return {
+        "field": cell.field,
+        "before": plain(cell.before, zone),
+        "after": plain(cell.after, zone),
+        "column": cell.column,
+    }
 
 
 def _held(held: Any) -> dict[str, Any]:
@@ -154,7 +160,8 @@ def applied_document(written: Sequence[Written], run: str) -> dict[str, Any]:
             "failed": len(outcomes) - outcomes.count("written") - outcomes.count("stale"),
         },
         "outcomes": [
-            {"source": w.ref.source, "table": w.ref.table, "record": w.ref.record, "outcome": w.outcome, "error": w.error}
+            {"source": w.ref.source, "table": w.ref.table, "record": w.ref.record, "outcome": w.outcome}
+            | {"error": w.error}
             for w in written
         ],
     }  # fmt: skip

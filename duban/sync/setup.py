@@ -68,4 +68,6 @@ class Setup:
 def working_calendar(parts: Sequence[str | Path], zone: ZoneInfo, params: Mapping[str, Any]) -> Calendar:
     """Return the calendar of a configuration: its own hours where it gives some, else the pack's work_windows."""
     calendar = load_calendar(parts, zone)
-    return calendar.with_default_hours([str(window) for window in params.get("work_windows", ())] or ["09:00-12:00", "13:00-18:00"])
+    return calendar.with_default_hours(
+        [str(window) for window in params.get("work_windows", ())] or ["09:00-12:00", "13:00-18:00"]
+    )

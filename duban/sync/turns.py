@@ -19,7 +19,9 @@ from duban.errors import StateError
 _PATIENCE = 120.0  # seconds that one run waits for another
 
 
-def turns(ledger_file: Path | None, stop: threading.Event, patience: float = _PATIENCE) -> Callable[[], AbstractContextManager[None]]:
+def turns(
+    ledger_file: Path | None, stop: threading.Event, patience: float = _PATIENCE
+) -> Callable[[], AbstractContextManager[None]]:
     """Return what a cycle holds while it judges and writes. Raises ``StateError`` when another run keeps the ledger."""
     inside = threading.Lock()
 

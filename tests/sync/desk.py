@@ -32,7 +32,21 @@ HUMAN: Mapping[str, Any] = {
     "最近更新": "datetime", "滞后原因": "text", "调整计划": "text", "调整后完成日期": "date", "说明提交时间": "datetime",
     "私人备注": "text",
 }  # fmt: skip
-OWN = ("预警级别", "预警状态", "触发规则", "预警内容", "预警时间", "说明截止时间", "SLA状态", "滞后天数", "上报对象", "上报时间", "预警次数", "规范状态", "上游状态")
+OWN = (
+    "预警级别",
+    "预警状态",
+    "触发规则",
+    "预警内容",
+    "预警时间",
+    "说明截止时间",
+    "SLA状态",
+    "滞后天数",
+    "上报对象",
+    "上报时间",
+    "预警次数",
+    "规范状态",
+    "上游状态",
+)
 
 
 def at(text: str) -> datetime:
@@ -99,17 +113,23 @@ class Desk:
         table = Table(name="tasks", holds=self.holds)  # type: ignore[arg-type]
         source = Source("rd", "memory", self.tool, (table,), {"tasks": self.mode})
         calendar = working_calendar(["CN"], ZONE, guide().params)
-        return Setup((source,), ZONE, "zh", guide(), calendar, DIRECTORY, self.limits, "f" * 64, (), self.accept_missing)
+        return Setup(
+            (source,), ZONE, "zh", guide(), calendar, DIRECTORY, self.limits, "f" * 64, (), self.accept_missing
+        )
 
     def look(self, now: str) -> Looked:
         with Ledger.peek(self.url, zone=ZONE) as ledger:
             return look(self.setup(), ledger, now=at(now))
 
-    def sync(self, now: str, *, release: bool = False, stop: threading.Event | None = None, ledger: Ledger | None = None) -> Result:
+    def sync(
+        self, now: str, *, release: bool = False, stop: threading.Event | None = None, ledger: Ledger | None = None
+    ) -> Result:
         self.runs += 1
         means = Means(self.channels, watch=Watch(None, stop or threading.Event()))
         with ledger or Ledger.open(self.url, zone=ZONE) as book:
-            return run_cycle(self.setup(), book, now=at(now), run=f"run{self.runs}", clock=_clock, means=means, release=release)
+            return run_cycle(
+                self.setup(), book, now=at(now), run=f"run{self.runs}", clock=_clock, means=means, release=release
+            )
 
     def cells(self, record: str) -> dict[str, Cell]:
         return self.tool.cells("tasks", record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 
 from duban.connectors.base import Page, Receipt, Schema, Write
 from duban.connectors.memory import MemoryConnector
+from duban.connectors.settings import Table
 from duban.errors import AuthError, Interrupted, Unavailable
 from duban.notify.message import Message
+from duban.sync.cycle import look
 from duban.sync.ledger import Ledger
-from duban.sync.setup import HoldLimits
-from tests.sync.desk import HUMAN, ZONE, Desk, row
+from duban.sync.setup import HoldLimits, Source
+from tests.sync.desk import HUMAN, ZONE, Desk, at, row
 
 LATE = date(2024, 7, 17)
 NOW = "2024-07-24 10:00"
@@ -47,7 +50,12 @@ def test_a_cycle_writes_own_cells_and_tells_once(tmp_path: Path) -> None:
     result = d.sync(NOW)
     assert result.exit_code == 0
     late = d.cells("r1")
-    assert (late["预警级别"], late["预警状态"], late["触发规则"], late["滞后天数"]) == ("红", "滞后预警已发", "LAG-02", "5")
+    assert (late["预警级别"], late["预警状态"], late["触发规则"], late["滞后天数"]) == (
+        "红",
+        "滞后预警已发",
+        "LAG-02",
+        "5",
+    )
     assert late["说明截止时间"] == "2024-07-26 10:00"
     assert d.cells("r2")["上游状态"] == "T-1 进行中 滞后5个工作日"
     assert d.human() == before
@@ -258,3 +266,14 @@ def test_an_explanation_ends_the_clock(tmp_path: Path) -> None:
     d.sync("2024-07-25 10:00")
     assert (d.cells("r1")["预警状态"], d.cells("r1")["SLA状态"]) == ("已说明", "按时完成")
     assert [m.template for m in box.kept if m.code == "T-1"] == ["进度预警通知", "说明已收到"]
+
+
+def test_what_is_in_a_source_that_was_never_read_is_not_missed(tmp_path: Path) -> None:
+    d = desk(tmp_path)
+    d.edit("r3", 上游任务=("MK-01",))
+    other = Source("market", "memory", d.tool, (Table(name="elsewhere", holds="task"),), {"elsewhere": "live"})
+    with Ledger.open(d.url, zone=ZONE) as ledger:
+        looked = look(replace(d.setup(), others=(other,)), ledger, now=at(NOW))
+        alone = look(d.setup(), ledger, now=at(NOW))
+    rules = [next(v.rules for v in each.judgement.verdicts if v.item.ref.record == "r3") for each in (looked, alone)]
+    assert rules == [(), ("DQ-05",)]

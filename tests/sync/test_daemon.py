@@ -78,7 +78,7 @@ def quiet(world: World) -> None:
 
 
 @pytest.fixture
-def world():  # noqa: ANN201
+def world():
     made = World()
     yield made
     made.stop.set()
@@ -97,7 +97,9 @@ def test_every_source_has_its_own_interval(world: World) -> None:
     assert (world.count("fast"), world.count("slow"), world.overlaps) == (6, 2, 0)
 
 
-def test_a_failing_source_starves_nobody_and_is_asked_less_often(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_source_starves_nobody_and_is_asked_less_often(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail() -> Outcome:
         raise Unavailable("the server did not answer")
 

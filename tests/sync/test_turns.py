@@ -43,7 +43,7 @@ def test_threads_of_one_process_take_turns(tmp_path: Path) -> None:
         turn, inside, most = turns(file, threading.Event()), list[int](), 0
         lock = threading.Lock()
 
-        def work(turn=turn, inside=inside, lock=lock) -> None:  # noqa: ANN001
+        def work(turn=turn, inside=inside, lock=lock) -> None:
             nonlocal most
             with turn():
                 with lock:

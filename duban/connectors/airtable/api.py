@@ -21,7 +21,7 @@ from requests.utils import get_environ_proxies
 
 from duban.connectors.airtable.answers import LOCK_OUT, TooFast, failure
 from duban.connectors.base import Traffic
-from duban.connectors.http import Transient, pooled_session, redact, transport_error, with_retries
+from duban.connectors.http import Transient, decoded, pooled_session, redact, transport_error, with_retries
 from duban.connectors.limits import Limit, Pace
 from duban.errors import ConnectorError, Rejected
 
@@ -88,7 +88,7 @@ class PacedApi(pyairtable.Api):
         table = parts[1] if parts[0] != "meta" and len(parts) > 1 else None
         return f"base {base}" + (f", table {self._names.get(table, table)}" if table else "")
 
-    def request(  # noqa: PLR0917 - pyairtable's own signature
+    def request(
         self,
         method: str,
         url: str,
@@ -122,10 +122,7 @@ class PacedApi(pyairtable.Api):
     def _process_response(self, response: requests.Response) -> Any:
         url, method = str(response.request.url), str(response.request.method)
         writing = is_write(method, url)
-        try:
-            body = response.json()
-        except ValueError:
-            body = None
+        body = decoded(response.content)
         if 200 <= response.status_code < 300:
             if not isinstance(body, dict):
                 raise Transient(f"Airtable answers {self._where(url)} with something else than JSON", unknown=writing)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
+from duban.connectors.ahead import ahead
 from duban.connectors.base import Column, Page, Row, Schema
 from duban.connectors.feishu.address import Place
 from duban.connectors.feishu.api import Api
@@ -38,11 +40,16 @@ class Reading:
                 return
 
     def _from_page_one(self) -> Iterator[Page]:
+        with closing(ahead(self._answers())) as answers:  # before a restart nothing is under way any more
+            for data in answers:
+                yield self._page(data)
+
+    def _answers(self) -> Iterator[Mapping[str, Any]]:
         token: str | None = None
         seen: set[str] = set()
         while True:
             data = self._api.search(self._place, names=self._names, size=self._size, token=token)
-            yield self._page(data)
+            yield data
             if not data.get("has_more"):
                 return
             token = data.get("page_token")

@@ -22,11 +22,11 @@ class Signal(NamedTuple):
     text: str
 
 
-class TokenRefused(AuthError):  # noqa: N818 - named for what happened, like the classes it joins
+class TokenRefused(AuthError):
     """401: the token is bad, expired, or of an unknown app."""
 
 
-class Forbidden(AuthError):  # noqa: N818 - as above
+class Forbidden(AuthError):
     """403: a right is missing, for the interface, the project or this one task."""
 
 
