@@ -59,6 +59,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "nothing": ("没有需要写入或发送的内容", "nothing to write, nothing to send"),
     "messages": ("消息", "messages"),
     "cc": ("抄送", "cc"),
+    "esc": ("上报", "escalated to"),
     "unmapped": ("未映射", "unmapped"),
     "restored": ("{} 的 {} 被人改过，已恢复", "{}: {} had been changed by somebody and was restored"),
     "applied": ("写入 {} 行，过期 {} 行，失败 {} 行", "{} rows written, {} stale, {} failed"),
@@ -197,6 +198,7 @@ class Screen:
             self.out.print(f"\n[bold]{self.say('messages')}[/]")
         for message, status in listed:
             cc = f" ({self.say('cc')} {'、'.join(message.cc)})" if message.cc else ""
+            cc += f" ({self.say('esc')} {'、'.join(message.esc)})" if message.esc else ""
             mark = f" \\[{status}]" if status else ""
             self.out.print(f"  → {escape('、'.join(message.to) + cc)}{mark} {escape(message.title)}")
 

@@ -43,10 +43,11 @@ class LogChannel:
 
     def send(self, message: Message) -> None:
         """Write the line; only the title is shown, a line break in it becomes a space."""
-        to, cc = ",".join(message.to), ",".join(message.cc)
+        to, cc, esc = (",".join(names) for names in (message.to, message.cc, message.esc))
         parts = {
             "action": "message_sent", "template": message.template, "rule": message.rule, "ref": str(message.ref),
-            "code": message.code, "to": to, "cc": cc, "key": message.key, "title": " ".join(message.title.split()),
+            "code": message.code, "to": to, "cc": cc, "esc": esc, "key": message.key,
+            "title": " ".join(message.title.split()),
         }  # fmt: skip
         line = " ".join(f"{name}={text}" for name, text in parts.items() if text and name not in {"action", "title"})
         self._logger.info("message_sent %s title=%s", line, parts["title"], extra=parts)

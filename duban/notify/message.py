@@ -22,8 +22,8 @@ _LONGEST = 300  # characters of one value: a whole delivery standard would bury 
 class Message:
     """What people are told about one row.
 
-    ``rule`` is a rule's id or a transition (T3); ``to`` and ``cc`` are names of the directory; ``key`` says which
-    messages are the same one (C16). The text is complete: nothing is filled in later.
+    ``rule`` is a rule's id or a transition (T3); ``to``, ``cc`` and ``esc`` (to whom it is escalated) are names of the
+    directory; ``key`` says which messages are the same one (C16). The text is complete: nothing is filled in later.
     """
 
     template: str
@@ -36,11 +36,12 @@ class Message:
     title: str
     body: str
     language: Language = "zh"
+    esc: tuple[str, ...] = ()
 
     @property
-    def words(self) -> dict[str, str]:
-        """What is said, without to whom and about what: title, body, language. The ledger keeps it as ``text``."""
-        return {"title": self.title, "body": self.body, "language": self.language}
+    def words(self) -> dict[str, Any]:
+        """What is said: title, body, language, and to whom it is escalated. The ledger keeps it as ``text``."""
+        return {"title": self.title, "body": self.body, "language": self.language, "esc": list(self.esc)}
 
     def data(self) -> dict[str, Any]:
         """Return plain data for JSON, all keys always there."""
@@ -56,7 +57,7 @@ class Message:
         return cls(
             template=data["template"], rule=data["rule"], ref=Ref(data["source"], data["table"], data["record"]),
             code=data["code"], to=tuple(data["to"]), cc=tuple(data["cc"]), key=data["key"],
-            title=data["title"], body=data["body"], language=data["language"],
+            title=data["title"], body=data["body"], language=data["language"], esc=tuple(data["esc"]),
         )  # fmt: skip
 
 
@@ -72,6 +73,7 @@ def compose(
     cc: Sequence[str],
     key: str,
     language: Language = "zh",
+    esc: Sequence[str] = (),
 ) -> Message:
     """Make one message.
 
@@ -85,7 +87,8 @@ def compose(
     title, body = (
         fill(texts[spoken][part], lambda name: show(values.get(name), spoken, name)).strip() for part in PARTS
     )
-    return Message(template, rule, ref, code, tuple(to), tuple(cc), key, " ".join(title.split()), body, spoken)
+    title = " ".join(title.split())
+    return Message(template, rule, ref, code, tuple(to), tuple(cc), key, title, body, spoken, tuple(esc))
 
 
 # --- values as people read them

@@ -107,6 +107,7 @@ def message_of(waiting: Waiting) -> Message:
     return Message(
         waiting.template, waiting.rule or "", waiting.ref, waiting.code, waiting.to, waiting.cc, waiting.key,
         text.get("title", waiting.template), text.get("body", ""), text.get("language", "zh"),
+        tuple(text.get("esc", ())),
     )  # fmt: skip
 
 

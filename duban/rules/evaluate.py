@@ -265,7 +265,8 @@ class Judging:
             missing += [
                 key for key in self.book.needed_fields(kind, table.tool) if key not in mapped and key not in missing
             ]
-        names = {field.key: field.zh if self.world.language == "zh" else field.en for kind in table.mapped for field in fields_of(kind)}
+        chinese = self.world.language == "zh"
+        names = {f.key: f.zh if chinese else f.en for kind in table.mapped for f in fields_of(kind)}
         subject = TableSubject([names[key] for key in missing], table.swapped_headings)
         return TableVerdict(self.findings_about("table", subject), tuple(missing))
 

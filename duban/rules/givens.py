@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -108,13 +108,17 @@ def read_given(entries: Sequence[Mapping[str, Any]], zone: ZoneInfo, say: Say) -
     """Return the items of a test by name; what is wrong with them is said."""
     found: dict[str, Given] = {}
     for index, entry in enumerate(entries):
-        given = _one(entry, index, zone, lambda part, sentence, i=index: say((i, *part), sentence))  # type: ignore[misc]
+        given = _one(entry, index, zone, partial(_under, say, index))
         if given is None:
             continue
         if given.name in found:
             say((index,), f"two items are called {given.name}; give one of them another 编号 or _name")
         found[given.name] = given
     return found
+
+
+def _under(say: Say, index: int, part: Sequence[str | int], sentence: str) -> None:
+    say((index, *part), sentence)
 
 
 def _one(entry: Mapping[str, Any], index: int, zone: ZoneInfo, say: Say) -> Given | None:
@@ -142,7 +146,8 @@ def _memory(words: Mapping[str, Any], zone: ZoneInfo, say: Say) -> Memory:
     memory, previous = Memory(), words.get("_previous_status")
     if previous is not None:
         if previous not in STATUSES:
-            say(("_previous_status",), f"a status is one of {', '.join(STATUSES)}" + _or(nearest(str(previous), STATUSES)))
+            near = _or(nearest(str(previous), STATUSES))
+            say(("_previous_status",), f"a status is one of {', '.join(STATUSES)}{near}")
         memory = replace(memory, status=str(previous), imported=True)
     state = words.get("_state")
     if isinstance(state, str):
@@ -152,21 +157,26 @@ def _memory(words: Mapping[str, Any], zone: ZoneInfo, say: Say) -> Memory:
     if not isinstance(state, Mapping):
         say(("_state",), "a state is written like {state: 滞后预警已发, at: 2024-07-22 09:00}")
         return memory
-    values = {key: _of_alert(key, value, zone, lambda text, k=key: say(("_state", k), text)) for key, value in state.items()}  # type: ignore[misc]  # noqa: E501
-    return replace(memory, alert=Alert(**{key: value for key, value in values.items() if key in _ALERT}), imported=True)
+    values = {}
+    for key, value in state.items():
+        try:
+            values[key] = _of_alert(key, value, zone)
+        except ValueError as error:
+            say(("_state", key), str(error))
+    return replace(memory, alert=Alert(**values), imported=True)
 
 
-def _of_alert(key: str, value: Any, zone: ZoneInfo, say: Callable[[str], None]) -> Any:
+def _of_alert(key: str, value: Any, zone: ZoneInfo) -> Any:
+    """Return a value of an alert; raises ``ValueError`` with a sentence."""
     if key not in _ALERT:
-        say(f"a state has no {key!r}" + _or(nearest(key, _ALERT)))
-        return None
+        raise ValueError(f"a state has no {key!r}" + _or(nearest(key, _ALERT)))
     if key == "state" and value not in STATES:
-        say(f"a state is one of {', '.join(STATES)}" + _or(nearest(str(value), STATES)))
+        raise ValueError(f"a state is one of {', '.join(STATES)}" + _or(nearest(str(value), STATES)))
     if key not in _ALERT_DAYS | _ALERT_TIMES or value is None:
         return value
     found = day(value) if key in _ALERT_DAYS else moment(value, zone)
     if found is None:
-        say(f"{value!r} is no {'date' if key in _ALERT_DAYS else 'time'}; write it like 2024-07-22 09:00")
+        raise ValueError(f"{value!r} is no {'date' if key in _ALERT_DAYS else 'time'}; write it like 2024-07-22 09:00")
     return found
 
 

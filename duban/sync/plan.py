@@ -160,12 +160,10 @@ def _messages(
 
 
 def _composed(notice: Notice, setup: Setup) -> Message:
-    to = _named(notice.to, setup)
-    cc = tuple(dict.fromkeys((*_named(notice.cc, setup), *_named(notice.esc, setup))))
+    to, cc, esc = (_named(names, setup) for names in (notice.to, notice.cc, notice.esc))
     return compose(
         setup.book.book.messages, notice.template, notice.variables, rule=notice.rule, ref=notice.ref,
-        code=notice.code, to=to, cc=tuple(name for name in cc if name not in to), key=notice.key,
-        language=setup.language,
+        code=notice.code, to=to, cc=cc, key=notice.key, language=setup.language, esc=esc,
     )  # fmt: skip
 
 
