@@ -5,8 +5,8 @@
 The simulators run in processes of their own with their limits on (429 at once, Airtable's lock-out too), 20 ms a
 round trip. Rounds are interleaved over the tools; the table shows medians.
 
-What is timed. *read*: describe, map, pull every mapped column, make items of the rows (what a cycle does). *write*: push
-1,000 rows of ``--cells`` own cells each, on the connector that has read. Every operation starts with empty windows.
+What is timed. *read*: describe, map, pull every mapped column, make items of the rows (what a cycle does). *write*:
+push 1,000 rows of ``--cells`` own cells each, on the connector that has read. Every operation starts with empty windows.
 
 Requests, at the least (facts/scale-and-reliability 9.1 and 9.2; N rows, k rows to write):
 
@@ -51,10 +51,12 @@ from duban.connectors.columns import TableMapping, map_columns, wanted_columns
 from duban.connectors.owncells import own_cell
 from duban.connectors.reading import Reader
 from duban.connectors.statuses import Statuses
+from duban.sync.collector import calm_collector
 
 ROWS = {"airtable": 2_000, "feishu": 20_000, "teambition": 20_000}
 WRITES = 1_000
 WINDOW = 1.0
+KEPT = {"authorization", "content-type", "x-tenant-id", "x-operator-id"}
 
 
 class Need(NamedTuple):
@@ -123,10 +125,9 @@ class Line:
         wall, trip = statistics.median(self.walls), statistics.median(self.trips)
         floor, flat, spaced = least(asked, trip), least(asked, ROUND_TRIP), even(asked, trip)
         counted = "/".join(map(str, sorted(self.requests)))
-        return (
-            f"| {self.tool:10} | {self.operation:5} | {self.rows:6} | {counted:>8} | {len(asked):7} | {trip * 1e3:6.1f} "
-            f"| {wall:8.3f} | {floor:8.3f} | {wall / floor:5.3f} | {wall / spaced:5.3f} | {wall / flat:6.3f} | {self.refused:3} |"
-        )
+        numbers = f"{trip * 1e3:6.1f} | {wall:8.3f} | {floor:8.3f} | {wall / floor:5.3f} | {wall / spaced:5.3f}"
+        name = f"{self.tool:10} | {self.operation:5} | {self.rows:6}"
+        return f"| {name} | {counted:>8} | {len(asked):7} | {numbers} | {wall / flat:6.3f} | {self.refused:3} |"
 
 
 HEAD = """\
@@ -150,22 +151,24 @@ def writes(mapping: TableMapping, records: Sequence[str], cells: int, turn: int)
     names = [name for name in OWN if name in own][:cells]
     made = []
     for number, record in enumerate(records):
-        values: dict[str, Any] = {
-            name: OPTIONS[name][(number + turn) % len(OPTIONS[name])] if OPTIONS[name]
-            else float(number % 9 + turn) if name == "滞后天数" else f"LAG-0{turn % 9}：滞后{number % 9}个工作日，请填写说明"
-            for name in names
-        }  # fmt: skip
-        made.append(Write(record, {own[name].id: own_cell(value, own[name], ZONE).cell for name, value in values.items()}))
+        values = {own[name]: _value(name, number, turn) for name in names}
+        made.append(Write(record, {column.id: own_cell(value, column, ZONE).cell for column, value in values.items()}))
     return made
+
+
+def _value(name: str, number: int, turn: int) -> str | float:
+    if OPTIONS[name]:
+        return OPTIONS[name][(number + turn) % len(OPTIONS[name])]
+    return float(number % 9 + turn) if name == "滞后天数" else f"LAG-0{turn % 9}：滞后{number % 9}个工作日，请填写说明"
 
 
 def bare(world: World, entry: dict[str, Any], times: int = 5) -> float:
     """Return the median time of a bare answer to one request that was asked before."""
     parts = urlsplit(world.address["url"])
     connection = http.client.HTTPConnection(str(parts.hostname), int(parts.port or 80))
-    target = quote(entry["path"]) + ("?" + urlencode(entry["query"]) if entry["query"] else "")
+    target = f"{quote(entry['path'])}?{urlencode(entry['query'])}"
     body = None if entry["body"] is None else json.dumps(entry["body"]).encode()
-    kept = {name: value for name, value in entry["headers"].items() if name in {"authorization", "content-type", "x-tenant-id", "x-operator-id"}}
+    kept = {name: value for name, value in entry["headers"].items() if name in KEPT}
     took = []
     for _ in range(times):
         begin = time.perf_counter()
@@ -217,11 +220,12 @@ def main() -> None:
     chosen = options.parse_args()
     part = 10 if chosen.quick else 1
     tools = chosen.only or list(ROWS)
-    sizes = {tool: {"read": ROWS[tool] // part} | ({} if chosen.no_writes else {"write": WRITES // part}) for tool in tools}
+    written = {} if chosen.no_writes else {"write": WRITES // part}
+    sizes = {tool: {"read": ROWS[tool] // part, **written} for tool in tools}
     lines = {tool: [Line(tool, what, rows, chosen.cells) for what, rows in sizes[tool].items()] for tool in tools}
     for turn in range(chosen.rounds):
         for tool in tools:  # one service at a time: two at once would share the cores
-            with serving(tool, lines[tool][0].rows) as world:
+            with serving(tool, lines[tool][0].rows) as world, calm_collector():
                 one_round(world, lines[tool], turn)
     print(HEAD)
     for several in lines.values():

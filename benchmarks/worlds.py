@@ -6,6 +6,7 @@ clock runs, and every request takes ``ROUND_TRIP`` seconds on the way.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,25 +51,40 @@ TOO_FAST = {99991400, 1254290, 1254291, 1254607}  # Feishu says it in the body
 # heading -> what kind of column; built-in properties of Teambition are marked, it has them anyway
 HUMAN = {
     "任务编号": "text", "任务名称": "title", "所属项目": "text", "所属环节": "text", "负责部门(R)": "departments",
-    "负责人": "person", "审批(A)": "departments", "状态": "status", "优先级": "priority", "计划开始": "day", "截止日期": "day",
-    "进度%": "percent", "输出物": "text", "交付标准": "text", "上游任务": "text", "最新进展": "text", "滞后原因": "text",
-    "调整计划": "text",
+    "负责人": "person", "审批(A)": "departments", "状态": "status", "优先级": "priority", "计划开始": "day",
+    "截止日期": "day", "进度%": "percent", "输出物": "text", "交付标准": "text", "上游任务": "text",
+    "最新进展": "text", "滞后原因": "text", "调整计划": "text",
 }  # fmt: skip
+CHOICES = {"departments": DEPARTMENTS, "status": STATUSES, "priority": PRIORITIES}
 
 
 def row(number: int) -> dict[str, Any]:
     """One task, by heading, as a person would have filled it in."""
     due = START + timedelta(days=number % 60)
     return {
-        "任务编号": f"T-{number:06}", "任务名称": f"第{number}项任务：新品上市推广物料准备与确认", "所属项目": "2024年Q3新品上市推广",
-        "所属环节": f"环节{number % 7}", "负责部门(R)": DEPARTMENTS[number % 4], "负责人": PEOPLE[number % 40],
-        "审批(A)": DEPARTMENTS[number % 3], "状态": STATUSES[number % 4], "优先级": PRIORITIES[number % 4],
-        "计划开始": due - timedelta(days=10), "截止日期": due, "进度%": number % 101,
-        "输出物": f"推广方案第{number % 9}版与配套物料清单", "交付标准": "经市场部与产品研发部书面确认，缺陷数不多于三个",
-        "上游任务": f"T-{number - 1:06}" if number % 5 == 1 else None, "最新进展": "已完成初稿，等待评审意见" if number % 3 else None,
-        "滞后原因": "供应商交付延迟" if number % 20 == 0 else None, "调整计划": None,
-        "预警级别": "绿", "预警状态": "正常", "SLA状态": "不适用", "规范状态": STATUSES[number % 4],
-    }  # fmt: skip
+        "任务编号": f"T-{number:06}",
+        "任务名称": f"第{number}项任务：新品上市推广物料准备与确认",
+        "所属项目": "2024年Q3新品上市推广",
+        "所属环节": f"环节{number % 7}",
+        "负责部门(R)": DEPARTMENTS[number % 4],
+        "负责人": PEOPLE[number % 40],
+        "审批(A)": DEPARTMENTS[number % 3],
+        "状态": STATUSES[number % 4],
+        "优先级": PRIORITIES[number % 4],
+        "计划开始": due - timedelta(days=10),
+        "截止日期": due,
+        "进度%": number % 101,
+        "输出物": f"推广方案第{number % 9}版与配套物料清单",
+        "交付标准": "经市场部与产品研发部书面确认，缺陷数不多于三个",
+        "上游任务": f"T-{number - 1:06}" if number % 5 == 1 else None,
+        "最新进展": "已完成初稿，等待评审意见" if number % 3 else None,
+        "滞后原因": "供应商交付延迟" if number % 20 == 0 else None,
+        "调整计划": None,
+        "预警级别": "绿",
+        "预警状态": "正常",
+        "SLA状态": "不适用",
+        "规范状态": STATUSES[number % 4],
+    }
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,8 @@ def serving(tool: str, rows: int) -> Iterator[World]:
 def _serve(tool: str, rows: int, pipe: Connection) -> None:
     service, address = _MAKE[tool](rows)
     service.round_trip = ROUND_TRIP
+    gc.collect()
+    gc.freeze()  # or the service stops for 0.2 s now and then to look for garbage among its rows
     with service:
         pipe.send(address | {"url": service.url})
         while pipe.recv() == "tally":
@@ -133,16 +151,20 @@ def _airtable(rows: int) -> tuple[Service, dict[str, Any]]:
         "title": "singleLineText", "text": "multilineText", "person": "singleLineText", "percent": "percent",
         "day": "date", "departments": "singleSelect", "status": "singleSelect", "priority": "singleSelect",
     }  # fmt: skip
-    choices = {"departments": DEPARTMENTS, "status": STATUSES, "priority": PRIORITIES}
-    fields: list[Any] = [(name, kinds[kind], list(choices.get(kind, ())) or None) for name, kind in HUMAN.items()]
-    fields += [(name, "singleSelect" if OPTIONS[name] else "multilineText", OPTIONS[name] or None) for name in OWN if name != "滞后天数"]
-    fields.append(("滞后天数", "number", None))
-    table = base.add_table("任务", [field if field[2] else field[:2] for field in fields])
+    table = base.add_table("任务", [])
+    for name, kind in HUMAN.items():
+        table.add_field(name, kinds[kind], list(CHOICES[kind]) if kind in CHOICES else None)
+    for name in OWN:
+        table.add_field(name, _own(name, "singleSelect", "number", "multilineText"), OPTIONS[name] or None)
     for number in range(rows):
         cells = {name: value for name, value in row(number).items() if value is not None}
-        cells |= {"进度%": cells["进度%"] / 100, "计划开始": f"{cells['计划开始']:%Y-%m-%d}", "截止日期": f"{cells['截止日期']:%Y-%m-%d}"}
-        table.add_row(cells)
+        days = {name: f"{cells[name]:%Y-%m-%d}" for name in ("计划开始", "截止日期")}
+        table.add_row({**cells, **days, "进度%": cells["进度%"] / 100})
     return service, {"token": service.add_token(), "base": base.id, "table": table.id}
+
+
+def _own(name: str, select: Any, number: Any, text: Any) -> Any:
+    return select if OPTIONS[name] else number if name == "滞后天数" else text
 
 
 def _feishu(rows: int) -> tuple[Service, dict[str, Any]]:
@@ -151,16 +173,23 @@ def _feishu(rows: int) -> tuple[Service, dict[str, Any]]:
     base = service.add_base("2024Q3新品上市推广")
     table = base.add_table("任务")
     types = {"title": 1, "text": 1, "person": 11, "percent": 2, "day": 5, "departments": 3, "status": 3, "priority": 3}
-    choices = {"departments": DEPARTMENTS, "status": STATUSES, "priority": PRIORITIES}
     for name, kind in HUMAN.items():
-        shape: dict[str, Any] = {"options": list(choices[kind])} if kind in choices else {}
+        shape: dict[str, Any] = {"options": list(CHOICES[kind])} if kind in CHOICES else {}
         shape |= {"date_formatter": "yyyy-MM-dd"} if kind == "day" else {}
         table.add_field(name, types[kind], property=shape or None)
     for name in OWN:
-        table.add_field(name, 3 if OPTIONS[name] else 2 if name == "滞后天数" else 1, property={"options": OPTIONS[name]} if OPTIONS[name] else None)
+        options = {"options": OPTIONS[name]} if OPTIONS[name] else None
+        table.add_field(name, _own(name, 3, 2, 1), property=options)
     for number in range(rows):
         table.add_row(row(number))
     return service, {"base": base.token, "table": table.id}
+
+
+# What a Teambition project has without being asked.
+BUILT_IN = {
+    "任务名称": "标题", "负责人": "执行者", "状态": "任务状态", "优先级": "优先级", "计划开始": "开始时间",
+    "截止日期": "截止时间", "进度%": "进度", "最新进展": "备注",
+}  # fmt: skip
 
 
 def _teambition(rows: int) -> tuple[Service, dict[str, Any]]:
@@ -171,17 +200,13 @@ def _teambition(rows: int) -> tuple[Service, dict[str, Any]]:
     for person in PEOPLE:
         service.add_member(person)
     project = service.add_project("2024年Q3新品上市推广", prefix="T", statuses=[(name, "unset") for name in STATUSES])
-    named = {
-        "任务名称": "标题", "负责人": "执行者", "状态": "任务状态", "优先级": "优先级", "计划开始": "开始时间", "截止日期": "截止时间",
-        "进度%": "进度", "最新进展": "备注",
-    }  # fmt: skip
     for name, kind in HUMAN.items():
-        if name not in named:
-            project.add_field(name, "dropDown" if kind == "departments" else "text", DEPARTMENTS if kind == "departments" else ())
+        if name not in BUILT_IN:
+            project.add_field(name, "dropDown" if kind in CHOICES else "text", CHOICES.get(kind, ()))
     for name in OWN:
-        project.add_field(name, "dropDown" if OPTIONS[name] else "number" if name == "滞后天数" else "text", OPTIONS[name])
+        project.add_field(name, _own(name, "dropDown", "number", "text"), OPTIONS[name])
     for number in range(rows):
-        project.add_task({named.get(name, name): value for name, value in row(number).items() if value is not None})
+        project.add_task({BUILT_IN.get(name, name): value for name, value in row(number).items() if value is not None})
     return service, {"organization": organization, "operator": operator, "project": project.id}
 
 

@@ -297,7 +297,9 @@ def _text(path: Path) -> tuple[str, Problem | None]:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word most like a misspelt one, or ``None`` when nothing is close.
 
-    Half of a Chinese word may be wrong (状太: 状态); for Latin letters that would call everything alike.
+    Half of a Chinese word may be wrong (状太: 状态); for Latin letters that would call everything alike. Of equally
+    close words one with the same characters is meant (LAG-20: LAG-02).
     """
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6 if word.isascii() else 0.5)
-    return found[0] if found else None
+    found = difflib.get_close_matches(word, list(known), n=8, cutoff=0.6 if word.isascii() else 0.5)
+    swapped = (other for other in found if sorted(other) == sorted(word))
+    return next(swapped, found[0]) if found else None

@@ -7,6 +7,7 @@ what its conditions mean is compiled in :mod:`compiled`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,6 +20,7 @@ from duban.errors import ConfigError, Problem
 from duban.rules.entries import ClockEntry, Expectation, LadderEntry, RuleEntry, RulesFile, SuppressionEntry, TestEntry
 from duban.yamlfile import Document, nearest, read_document
 
+_WORD = re.compile(r"'([^']*)'")
 SHIPPED = {"guide": ("guide.yaml", "messages.yaml")}
 # Parameters that the engine itself reads: the ladder, the calendar's week, the state of a clock.
 ENGINE_PARAMS = frozenset({
@@ -127,31 +129,48 @@ def structure_problems(document: Document) -> tuple[RulesFile | None, list[Probl
     try:
         return RulesFile.model_validate(document.value), []
     except ValidationError as error:
-        return None, [
-            _structure_problem(document, dict(mistake))
-            for mistake in error.errors(include_url=False, include_input=False)
-        ]
+        mistakes = error.errors(include_url=False, include_input=False)
+    words: dict[tuple[Any, ...], list[str]] = {}
+    problems = []
+    for mistake in mistakes:
+        location = _location(document, mistake["loc"])
+        if mistake["type"] == "literal_error":  # a choice of several models says each of its own words
+            words.setdefault(location, []).extend(_WORD.findall(mistake.get("ctx", {}).get("expected", "")))
+        else:
+            problems.append(_structure_problem(document, location, dict(mistake)))
+    problems += [_choice_problem(document, location, known) for location, known in words.items()]
+    return None, sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
-def _structure_problem(document: Document, mistake: Mapping[str, Any]) -> Problem:
-    location = tuple(
-        part for part in mistake["loc"] if not (isinstance(part, str) and "[" in part and not document.has((part,)))
-    )
+def _location(document: Document, location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """Leave out what pydantic adds to a place in the file: the names of the models it tried."""
+    return tuple(part for part in location if not (isinstance(part, str) and "[" in part and not document.has((part,))))
+
+
+def _structure_problem(document: Document, location: tuple[str | int, ...], mistake: Mapping[str, Any]) -> Problem:
     if mistake["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
-        near = nearest(str(location[-1]), known)
-        hint = f"; did you mean {near!r}?" if near else ""
-        return document.problem(location, f"unknown key {location[-1]!r}{hint}", on_key=True)
+        return document.problem(location, f"unknown key {location[-1]!r}{_hint(location[-1], known)}", on_key=True)
     if mistake["type"] == "missing":
         return document.problem(location[:-1], f"the key {location[-1]!r} is missing here", on_key=True)
-    return document.problem(location, _sentence(mistake))
+    if mistake["type"] == "string_pattern_mismatch":
+        return document.problem(location, "an id is written in capitals, digits and hyphens, like TEAM-01")
+    return document.problem(location, str(mistake["msg"]).removeprefix("Value error, "))
 
 
-def _sentence(mistake: Mapping[str, Any]) -> str:
-    context = mistake.get("ctx", {})
-    if "expected" in context:
-        return f"must be one of {context['expected']}"
-    return str(mistake["msg"]).removeprefix("Value error, ")
+def _choice_problem(document: Document, location: tuple[str | int, ...], known: Sequence[str]) -> Problem:
+    value: Any = document.value
+    for part in location:
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and isinstance(part, int):
+            value = value[part]
+    return document.problem(location, f"must be one of {', '.join(dict.fromkeys(known))}{_hint(value, known)}")
+
+
+def _hint(word: Any, known: Iterable[str]) -> str:
+    near = nearest(str(word), known)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
@@ -254,7 +273,7 @@ class _Merger:
         if len(lacking) == 5:
             message = f"there is no rule {rule.id} to change, and as a new one it lacks {', '.join(lacking)}"
             message += f"; did you mean {near!r}?" if near else ""
-        return rule.place("id").problem(message)
+        return rule.place(lacking[0]).problem(message)
 
 
 def _both_numbers(left: Any, right: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from duban.item import Kind
+from duban.yamlfile import nearest
 
 Level = Literal["info", "warn", "critical"]
 Scope = Kind | Literal["table", "system"]
@@ -38,15 +39,18 @@ class Wording(Entry):
         return (self.en or self.zh) if language == "en" else self.zh
 
 
-Words = Annotated[Wording, BeforeValidator(_both)]
+Words = Annotated[Wording, BeforeValidator(_both, json_schema_input_type=str | Wording)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...])]
+Kinds = Annotated[tuple[Kind, ...], BeforeValidator(_listed, json_schema_input_type=Kind | tuple[Kind, ...])]
+Scopes = Annotated[tuple[Scope, ...], BeforeValidator(_listed, json_schema_input_type=Scope | tuple[Scope, ...])]
 
 
 class Either(Entry):
     """Recipients that depend on a condition."""
 
     if_: str = Field(alias="if", description="a condition over the item")
-    then: Annotated[tuple[str, ...], BeforeValidator(_listed)]
-    else_: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(default=(), alias="else")
+    then: Texts
+    else_: Texts = Field(default=(), alias="else")
 
 
 Recipients = tuple[str | Either, ...]
@@ -57,9 +61,7 @@ class RuleEntry(Entry):
 
     id: str = Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Z0-9]+)*$", description="the rule's name for ever, e.g. TEAM-01")
     name: Words | None = Field(default=None, description="what people call the rule")
-    of: Annotated[tuple[Scope, ...], BeforeValidator(_listed)] = Field(
-        default=(), description="kinds of item, or table, or system"
-    )
+    of: Scopes = Field(default=(), description="kinds of item, or table, or system")
     need: tuple[str, ...] | None = Field(
         default=None, description="fields without whose column the rule is not applicable"
     )
@@ -84,9 +86,7 @@ class RuleEntry(Entry):
     once_per: tuple[str, ...] = Field(
         default=(), description="the message is sent again when one of these values changes"
     )
-    known: Annotated[tuple[Kind, ...], BeforeValidator(_listed)] = Field(
-        default=(), description="judged only when every table with items of these kinds is known"
-    )
+    known: Kinds = Field(default=(), description="judged only when every table with items of these kinds is known")
     version: int = 1
     enabled: bool = True
     phase: str = ""
@@ -113,7 +113,7 @@ class ClockParameter(Entry):
 class ClockEntry(Entry):
     """A named clock: when it starts, what stops it, how long it runs."""
 
-    of: Annotated[tuple[Kind, ...], BeforeValidator(_listed)]
+    of: Kinds
     start: str = Field(description="a time; the clock does not apply without it")
     stop: str | None = Field(default=None, description="the stop event's own time")
     stop_when: str | None = Field(default=None, description="the stop event counts only while this holds")
@@ -150,7 +150,7 @@ class LadderEntry(Entry):
 class SuppressionEntry(Entry):
     """While ``when`` holds, only the rules of ``keep`` may hold; a trailing * stands for any ending."""
 
-    of: Annotated[tuple[Kind, ...], BeforeValidator(_listed)]
+    of: Kinds
     when: str
     keep: tuple[str, ...] = ()
 
@@ -202,5 +202,7 @@ class RulesFile(Entry):
             if isinstance(value, dict) and not set(value) <= {"hours", "mode", "requires_solution"}:
                 raise ValueError(f"the parameter {name} may have hours, mode, requires_solution")
             if isinstance(value, dict) and value.get("mode") not in {None, "wall", "workday24", "workhours"}:
-                raise ValueError(f"the mode of {name} must be wall, workday24 or workhours")
+                near = nearest(str(value["mode"]), ("wall", "workday24", "workhours"))
+                hint = f"; did you mean {near!r}?" if near else ""
+                raise ValueError(f"the mode of {name} must be wall, workday24 or workhours{hint}")
         return params

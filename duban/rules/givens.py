@@ -1,7 +1,7 @@
 """The items of a rule test: what people write under ``given`` -> items, tables and what is remembered of them.
 
-A field is named by its key or by any of its headings (``guide/fields.yaml``), Chinese or English. A value is written as
-in a table: ``2024-07-31``, ``2024-07-22 09:00`` (local), ``80%``, ``市场部、研发部`` or ``[市场部, 研发部]``. A date or number
+A field is named by its key or by any of its headings (``guide/fields.yaml``), Chinese or English. A value is written
+as in a table: ``2024-07-31``, ``2024-07-22 09:00`` (local), ``80%``, ``市场部、研发部`` or a list. A date or number
 that cannot be read is a cell that does not parse (DQ-01), as it would be in a tool. Words of the engine start with _:
 
 * ``_name``: how the test calls the item, when it has no 编号;

@@ -7,22 +7,24 @@
         expect: {Q1: [ISS-02]}                       # exactly these, of the rules compared
         sends: {Q1: [突发问题超时]}                   # exactly these templates; 规范提醒 is not listed
         steps:
-          - {now: 2024-07-19 18:00, set: {Q1: {响应时间: 2024-07-19 17:50, 解决方案: 换线}}, expect: {Q1: {rules: [ISS-03], sla: 超时完成}}}
+          - now: 2024-07-19 18:00
+            set: {Q1: {响应时间: 2024-07-19 17:50, 解决方案: 启用备用产线}}
+            expect: {Q1: {rules: [ISS-03], sla: 超时完成}}
 
 Compared are the rules that ``rules:`` names (``LAG-*`` for any ending), else those that the file itself defines or
 changes, else all. What an item is (``given``) is told in :mod:`givens`; what is remembered goes from one moment to the
 next as it does between two cycles, so a second moment without changes sends nothing again.
 
 Unless the caller says otherwise, tests run in China's calendar with a small directory (:data:`DIRECTORY`): six
-departments, each with 某部负责人, 某部上级, 某部联络人, and one member. ``params`` of a test override the book's. A test that
-names what does not exist, or that asserts nothing, fails.
+departments, each with its head (市场部负责人), superior (市场部上级), liaison (市场部联络人) and one member.
+``params`` of a test override the book's. A test that names what does not exist, or that asserts nothing, fails.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -146,11 +148,15 @@ class _Run:
     def _say(self, part: Sequence[str | int], sentence: str, *, on_key: bool = False) -> None:
         self.problems.append(self.place.problem(sentence, part=part, on_key=on_key))
 
+    def _say_of_given(self, part: Sequence[str | int], sentence: str) -> None:
+        of_field = len(part) > 1 and part[-1] != "of"
+        self._say(("given", *part), sentence, on_key=of_field)
+
     def _run(self) -> None:
         entry = self.entry
         book = self.fixture.with_params(entry.params, self.place)
         self.compared = self._compared(book)
-        given = read_given(entry.given, self.fixture.zone, lambda part, text: self._say(("given", *part), text))
+        given = read_given(entry.given, self.fixture.zone, self._say_of_given)
         unmapped = self._unmapped()
         moments = list(self._moments())
         last: datetime | None = None
