@@ -6,7 +6,7 @@ The simulators run in processes of their own with their limits on (429 at once, 
 round trip. Rounds are interleaved over the tools; the table shows medians.
 
 What is timed. *read*: describe, map, pull every mapped column, make items of the rows (what a cycle does). *write*:
-push 1,000 rows of ``--cells`` own cells each, on the connector that has read. Every operation starts with empty windows.
+push 1,000 rows of ``--cells`` own cells each, on the connector that has read. All operations start with empty windows.
 
 Requests, at the least (facts/scale-and-reliability 9.1 and 9.2; N rows, k rows to write):
 

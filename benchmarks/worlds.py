@@ -123,8 +123,7 @@ def serving(tool: str, rows: int) -> Iterator[World]:
 def _serve(tool: str, rows: int, pipe: Connection) -> None:
     service, address = _MAKE[tool](rows)
     service.round_trip = ROUND_TRIP
-    gc.collect()
-    gc.freeze()  # or the service stops for 0.2 s now and then to look for garbage among its rows
+    gc.disable()  # or the service stops for 0.2 s now and then to look for garbage among its rows
     with service:
         pipe.send(address | {"url": service.url})
         while pipe.recv() == "tally":

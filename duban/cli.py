@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from duban import __version__
-
 from duban.commands import act, look, rules, sandbox, state
 from duban.commands.session import STOP
 from duban.errors import ConnectorError, DubanError, Interrupted
@@ -23,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="督办 duban: one guide for cross-department work, checked in Feishu, Teambition, Airtable and workbooks.",
 )
+
 
 @app.callback(invoke_without_command=False)
 def _options(
@@ -35,8 +35,10 @@ def _options(
         print(__version__)
         raise typer.Exit
 
+
 for part in (sandbox, look, act, rules, state):
     part.register(app)
+
 
 def main() -> None:
     """Run the command line."""
@@ -57,6 +59,7 @@ def main() -> None:
         code = explained(error)
     raise SystemExit(code)
 
+
 def explained(error: BaseException) -> int:
     """Say in one sentence what went wrong, and return the exit code."""
     if os.environ.get("DUBAN_DEBUG"):
@@ -75,6 +78,7 @@ def explained(error: BaseException) -> int:
         f"a bug in duban {__version__}: {type(error).__name__}: {error}; run again with --debug and report it"
     )
     return 1
+
 
 def _on_signal(_number: int, _frame: FrameType | None) -> None:
     """The first signal stops between two requests, the second at once."""
