@@ -7,13 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import typer.main
 import yaml
 
-from duban.cli import app
+from duban.cli import COMMANDS, load_command
 from duban.config import config_schema
 from duban.item import KINDS, fields_of, own_columns
 from duban.rules.book import read_book
@@ -32,7 +32,15 @@ def commands() -> dict[str, Any]:
             found |= walk(command, f"{prefix}{name} ") if hasattr(command, "commands") else {f"{prefix}{name}": command}
         return found
 
-    return walk(typer.main.get_command(app), "")
+    loaded = {name: load_command(name) for name in COMMANDS}
+    return walk(SimpleNamespace(commands=loaded), "")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_list_of_commands_says_what_the_commands_say(name: str) -> None:
+    command = load_command(name)
+    said = command.help or command.callback.__doc__
+    assert " ".join(said.split("\n\n")[0].split()) == COMMANDS[name].summary
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

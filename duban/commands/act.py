@@ -13,19 +13,18 @@ from typing import Annotated
 import typer
 
 from duban.assembly import ledger_file
-from duban.commands.session import (
+from duban.commands.options import (
     DEFAULT,
-    STOP,
     AcceptOption,
     ConfigOption,
     JsonOption,
     NowOption,
-    Session,
     SourceOption,
     print_json,
-    session,
     wall,
-)  # fmt: skip
+)
+from duban.commands.session import Session, session
+from duban.commands.stopping import STOP
 from duban.logs import start_logging
 from duban.notify.channels import LogChannel
 from duban.progress import progress

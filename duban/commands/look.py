@@ -1,29 +1,17 @@
-"""Commands that only look: check, schema, pull, findings, plan, explain."""
+"""Commands that read and judge, and change nothing: pull, findings, plan, explain."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from duban.assembly import check_everything
-from duban.commands.session import (
-    DEFAULT,
-    STOP,
-    AcceptOption,
-    ConfigOption,
-    JsonOption,
-    NowOption,
-    SourceOption,
-    print_json,
-    session,
-)  # fmt: skip
-from duban.config import config_schema, load_config
+from duban.commands.options import DEFAULT, AcceptOption, ConfigOption, JsonOption, NowOption, SourceOption, print_json
+from duban.commands.session import session
+from duban.commands.stopping import STOP
 from duban.progress import progress
-from duban.rules.schema import rules_schema
 from duban.sync.cycle import look, plan_of
 from duban.sync.explaining import explained
 from duban.sync.items import pull_document
@@ -33,36 +21,8 @@ from duban.sync.report import findings_document, plan_document
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (check, schema, pull, findings, plan, explain):
+    for command in (pull, findings, plan, explain):
         app.command()(command)
-
-
-def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Check the configuration, rules, calendar and directory. No network."""
-    loaded = load_config(config)
-    book, calendar = check_everything(loaded)
-    year = datetime.now(loaded.zone).year
-    uncovered = [each for each in (year, year + 1) if not calendar.covered(each)]
-    facts = {
-        "sources": len(loaded.sources), "tables": sum(len(source.tables) for source in loaded.sources),
-        "rules": sum(1 for _ in book.book.enabled()), "departments": len(loaded.directory.departments),
-        "mode": loaded.mode, "years_without_calendar": uncovered,
-    }  # fmt: skip
-    if as_json:
-        print_json(facts)
-        return
-    print(
-        f"{config}: ok: {facts['sources']} sources, {facts['tables']} tables, {facts['rules']} rules, "
-        f"{facts['departments']} departments, mode {facts['mode']}"
-    )
-    for missing in uncovered:
-        print(f"{missing} has no holiday data: Monday to Friday is used meanwhile; add the year to a calendar file")
-    print(f"next: duban pull --mapping -c {config} shows how the columns are understood")
-
-
-def schema(which: Annotated[Literal["config", "rules"], typer.Argument(help="config or rules")]) -> None:
-    """Print the JSON Schema of duban.yaml or of rules files, for editors."""
-    print_json(config_schema() if which == "config" else rules_schema())
 
 
 def pull(

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.assembly import load_rules
-from duban.commands.session import JsonOption, print_json
+from duban.commands.options import JsonOption, print_json
 from duban.config import load_config
 from duban.errors import ConfigError
 from duban.rules.book import Rule

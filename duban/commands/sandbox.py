@@ -11,7 +11,9 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from duban.commands.session import STOP, JsonOption, Session, print_json, session, wall
+from duban.commands.options import JsonOption, print_json, wall
+from duban.commands.session import Session, session
+from duban.commands.stopping import STOP
 from duban.demo import Played, Steps, Teller, demo_document, play
 from duban.errors import ConfigError
 from duban.notify.channels import LogChannel

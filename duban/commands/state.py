@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from duban.assembly import ledger_file
-from duban.commands.session import DEFAULT, STOP, ConfigOption, NowOption, opened_ledger, parse_now, print_json
+from duban.commands.options import DEFAULT, ConfigOption, NowOption, parse_now, print_json
+from duban.commands.session import opened_ledger
+from duban.commands.stopping import STOP
 from duban.config import load_config
 from duban.errors import StateError
 from duban.item import Ref

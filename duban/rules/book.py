@@ -161,9 +161,7 @@ def _structure_problem(document: Document, location: tuple[str | int, ...], mist
 def _choice_problem(document: Document, location: tuple[str | int, ...], known: Sequence[str]) -> Problem:
     value: Any = document.value
     for part in location:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int):
+        if part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int):
             value = value[part]
     return document.problem(location, f"must be one of {', '.join(dict.fromkeys(known))}{_hint(value, known)}")
 
