@@ -38,7 +38,7 @@ COMMANDS: Mapping[str, Entry] = {
     "plan": Entry("look", "Show the changes and messages that a sync would make now; -o saves them for apply."),
     "explain": Entry("look", "Explain every rule tried on one item: the values it saw, and where the time went."),
     "sync": Entry("act", "Do one whole cycle: pull, judge, plan, apply, tell."),
-    "apply": Entry("act", "Write exactly what a saved plan says; a row whose own cells changed since is refused as stale."),
+    "apply": Entry("act", "Write exactly what a saved plan says; a row that changed since is refused as stale."),
     "run": Entry("act", "Run day and night: a cycle per source at its interval, until SIGTERM."),
     "rules": Entry("rules", "The rules in force: list, show, test, schema."),
     "state": Entry("state", "The ledger as portable JSON: export, import, forget."),

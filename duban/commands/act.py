@@ -70,7 +70,7 @@ def apply(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Write exactly what a saved plan says; a row whose own cells changed since is refused as stale."""
+    """Write exactly what a saved plan says; a row that changed since is refused as stale."""
     saved = read_plan(plan_file)
     with session(config, None, None, writing=True) as s, progress(as_json) as bars:
         sources = {source.name: source for source in s.setup.sources}
