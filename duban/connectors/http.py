@@ -165,14 +165,20 @@ class Http:
         params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None = None,
         json: Any = None,
         repeat_unknown: bool | None = None,
+        peek: Callable[[bytes], None] | None = None,
     ) -> Any:
         """Send one request until it is answered, and return what ``judge`` makes of the answer.
 
         Reads repeat freely; writes whose outcome is unknown repeat only with ``repeat_unknown`` (absolute values).
+        ``peek`` sees every raw answer as soon as it is there, before it is parsed.
         """
 
         def attempt() -> Any:
-            return self._judge(self._send(method, path, kind, limits, params, json), kind == "write")
+            status, headers, content = self._send(method, path, kind, limits, params, json)
+            if peek is not None:
+                peek(content)
+            text = content.decode("utf-8", "replace") if status >= 300 else ""
+            return self._judge(Answer(status, headers, decoded(content), text), kind == "write")
 
         repeat = kind == "read" if repeat_unknown is None else repeat_unknown
         try:
@@ -183,19 +189,18 @@ class Http:
 
     def _send(
         self, method: str, path: str, kind: Literal["read", "write"], limits: Sequence[Limit], params: Any, json: Any
-    ) -> Answer:
+    ) -> tuple[int, Mapping[str, str], bytes]:
         url = self.base_url + path
         headers = dict(self._headers())
         try:
             with self.pace.request(limits):
                 with self._counting:
                     setattr(self.traffic, kind, getattr(self.traffic, kind) + 1)
-                status, answered, content = self._exchange(method, url, headers, params, json)
+                return self._exchange(method, url, headers, params, json)
         except (requests.exceptions.InvalidJSONError, requests.exceptions.InvalidURL) as error:
             raise Rejected(f"the request cannot be sent: {error}") from error
         except requests.RequestException as error:
             raise transport_error(error, writing=kind == "write") from error
-        return Answer(status, answered, decoded(content), content.decode("utf-8", "replace") if status >= 300 else "")
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], params: Any, json: Any

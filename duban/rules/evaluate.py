@@ -329,11 +329,17 @@ def _remember(context: Context) -> None:
 
 
 def _human_update(context: Context, memory: Memory) -> datetime | None:
-    cell = context.get("last_update")
+    """Return when a person last changed the row (C17).
+
+    Where the tool itself keeps 最近更新, our own writes move it too: after one, it counts only when a cell that people
+    edit changed, or when it is clearly later than our write - and not later than now.
+    """
+    cell: datetime | None = context.get("last_update")
     if cell is None:
         return memory.human_at
-    updated: datetime = cell
     if memory.written_at is None or memory.human_at is None or not context.table.machine_update:
-        return updated
-    by_a_person = updated > memory.written_at + _SKEW or memory.human != human_fingerprint(context.item)
-    return updated if by_a_person else memory.human_at
+        return cell
+    now = context.world.now
+    if memory.human != human_fingerprint(context.item):
+        return min(cell, now)
+    return cell if memory.written_at + _SKEW < cell <= now else memory.human_at

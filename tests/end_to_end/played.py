@@ -18,11 +18,10 @@ from typing import Any
 import yaml
 
 from duban import cli
-from duban.commands.session import STOP
+from duban.commands.stopping import STOP
 from duban.sandbox.example.scenario import Scenario, read_scenario
 from duban.sandbox.example.seed import Seeded
 from duban.sandbox.launch import open_sandbox, write_folder
-from duban.sandbox.teambition import TeambitionService
 
 KEY = yaml.safe_load((Path(__file__).parent.parent / "data" / "key.yaml").read_text(encoding="utf-8"))
 NOW = "2024-07-24T10:00:00+08:00"
@@ -158,8 +157,3 @@ def only(scenario: Scenario, *sheets: str, rows: set[str] | None = None) -> Scen
     """Return a scenario cut down to some tables, and to some of their rows."""
     lines = tuple(line for line in scenario.lines if line.sheet in sheets and (rows is None or line.name in rows))
     return replace(scenario, sheets={key: scenario.sheets[key] for key in sheets}, lines=lines)
-
-
-def faster(service: TeambitionService, times: float) -> None:
-    """Let Teambition's windows pass this much faster, for clients that are paced faster too."""
-    service.meter.limit = int(service.meter.limit * times)

@@ -146,10 +146,9 @@ def test_other_readings(params, changes):
         assert (set(found[record].rules), found[record].state) == (rules, state), record
 
 
-def test_wall_clock_explanations_run_over_the_weekend():
-    """W3: a Friday notice falls due on Sunday."""
+def test_an_answered_clock_is_not_judged_again_by_other_parameters():
+    """W3: wall hours would have ended RD-04's time on Sunday, but it was answered by the deadline in force (C25)."""
     found = judged(snapshot(), with_params(explain={"hours": 48, "mode": "wall"})).judgement()
     verdict = next(v for v in found.verdicts if v.item.ref.record == "RD-04")
-    assert verdict.alert.state == "已说明"
-    assert verdict.sla == "超时完成"  # answered on Monday
-    assert "EXP-03" in verdict.rules
+    assert (verdict.state, verdict.sla, verdict.rules) == ("已说明", "按时完成", ("DUE-01",))
+    assert minute(verdict.alert.explain_deadline) == "2024-07-23 09:00"

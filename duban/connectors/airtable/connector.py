@@ -9,14 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyairtable
 
-from duban.connectors.ahead import ahead
 from duban.connectors.airtable.api import PacedApi
 from duban.connectors.airtable.cells import BadCellError, decode
 from duban.connectors.airtable.fields import column_of
@@ -99,14 +97,13 @@ class AirtableConnector:
         address = f"https://airtable.com/{target.base.id}/{target.name}"
         # What an empty list of fields means is not known: ask for the primary field instead.
         asked = list(wanted) or [schema.raw["primary"]]
-        with closing(ahead(pages_of(target, {"fields": asked}))) as pages:
-            for records in pages:
-                try:
-                    yield Page([self._row(record, wanted, address) for record in records])
-                except (KeyError, TypeError, AttributeError) as error:
-                    raise Unavailable(
-                        f"Airtable answers table {table} with records of an unknown shape; the next cycle tries again"
-                    ) from error
+        for records in pages_of(target, {"fields": asked}):
+            try:
+                yield Page([self._row(record, wanted, address) for record in records])
+            except (KeyError, TypeError, AttributeError) as error:
+                raise Unavailable(
+                    f"Airtable answers table {table} with records of an unknown shape; the next cycle tries again"
+                ) from error
 
     def _row(self, record: dict[str, Any], columns: Mapping[str, Column], address: str) -> Row:
         cells: dict[str, Cell] = {}

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from duban.connectors.ahead import Peek
 from duban.connectors.base import Column, Traffic
 from duban.connectors.feishu.address import Place
 from duban.connectors.feishu.codes import Action, Refused, judge
@@ -77,12 +78,12 @@ class Api:
             params["page_token"] = data["page_token"]
 
     def search(
-        self, place: Place, *, names: Sequence[str] | None, size: int, token: str | None
+        self, place: Place, *, names: Sequence[str] | None, size: int, token: str | None, peek: Peek | None = None
     ) -> Mapping[str, Any]:
-        """Return one page of rows; ``names`` restricts the columns."""
+        """Return one page of rows; ``names`` restricts the columns, ``peek`` sees the raw answer first."""
         params = {"page_size": size, "user_id_type": USER_ID_TYPE, **({"page_token": token} if token else {})}
         body = {} if names is None else {"field_names": list(names)}
-        return self._call("POST", f"{place.path}/records/search", "search", params=params, json=body)
+        return self._call("POST", f"{place.path}/records/search", "search", params=params, json=body, peek=peek)
 
     def rows(self, place: Place, records: Sequence[str]) -> Mapping[str, Any]:
         """Return up to a hundred rows by id, with the ids of those that are gone or forbidden."""
@@ -110,11 +111,12 @@ class Api:
     def _call(
         self, method: str, path: str, endpoint: str, *, kind: Literal["read", "write"] = "read",
         more_limits: Sequence[Limit] = (), params: Mapping[str, Any] | None = None, json: Any = None,
+        peek: Peek | None = None,
     ) -> Mapping[str, Any]:
         limits = (Limit(f"feishu:{self._app}:{endpoint}", *RATES[endpoint]), *more_limits)
 
         def once() -> Any:
-            return self._http.call(method, path, kind=kind, limits=limits, params=params, json=json)
+            return self._http.call(method, path, kind=kind, limits=limits, params=params, json=json, peek=peek)
 
         used = self._token.get()
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from duban.connectors.ahead import ahead
+from duban.connectors.ahead import Peek, pages_ahead
 from duban.connectors.base import Column, Page, Row, Schema
 from duban.connectors.feishu.address import Place
 from duban.connectors.feishu.api import Api
@@ -18,6 +19,8 @@ LARGEST_PAGE, SMALLEST_PAGE = 500, 10
 SMALLEST_WHILE_BUSY = 125  # a base that is busy is not helped by still smaller pages
 MOST_NAMES = 200  # of one request; more columns are not named, all are sent then
 RESTARTS = 3
+_TOKEN = re.compile(rb'"page_token"\s*:\s*"([^"\\]+)"')
+_MORE = re.compile(rb'"has_more"\s*:\s*true')
 
 
 class Reading:
@@ -40,22 +43,23 @@ class Reading:
                 return
 
     def _from_page_one(self) -> Iterator[Page]:
-        with closing(ahead(self._answers())) as answers:  # before a restart nothing is under way any more
-            for data in answers:
-                yield self._page(data)
-
-    def _answers(self) -> Iterator[Mapping[str, Any]]:
-        token: str | None = None
         seen: set[str] = set()
-        while True:
-            data = self._api.search(self._place, names=self._names, size=self._size, token=token)
-            yield data
-            if not data.get("has_more"):
-                return
+
+        def ask(token: str | None, peek: Peek) -> Mapping[str, Any]:
+            return self._api.search(self._place, names=self._names, size=self._size, token=token, peek=peek)
+
+        def following(data: Mapping[str, Any]) -> str | None:
             token = data.get("page_token")
+            if not data.get("has_more"):
+                return None
             if not token or token in seen:
                 raise Refused("Feishu repeats a page token", code=0, action=Action.RESTART)
             seen.add(token)
+            return str(token)
+
+        with closing(pages_ahead(ask, following, _hint)) as answers:  # before a restart nothing is on the way any more
+            for data in answers:
+                yield self._page(data)
 
     def _page(self, data: Mapping[str, Any]) -> Page:
         try:
@@ -117,3 +121,9 @@ class Reading:
     def _check_known(self, name: str) -> None:
         if name not in self._known:
             raise Refused(f"a column is now called {name}", code=0, action=Action.COLUMNS)
+
+
+def _hint(content: bytes) -> str | None:
+    """Return the token of a raw answer. In the cells, quotes are escaped; only a column of that name could mislead."""
+    found = _TOKEN.search(content) if _MORE.search(content) else None
+    return found[1].decode("ascii", "replace") if found else None

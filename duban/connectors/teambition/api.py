@@ -8,11 +8,13 @@ task's history.
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from duban.connectors.ahead import Peek, pages_ahead
 from duban.connectors.base import Traffic
 from duban.connectors.http import Answer, Http
 from duban.connectors.limits import Limit, Pace
@@ -24,6 +26,7 @@ from duban.errors import ConnectorError, SchemaChanged
 PER_ENDPOINT, WINDOW = 40, 1.0  # facts/teambition section 2.3
 CATALOGUE_PAGE = 100
 BATCH = 50  # ids per call that every public client keeps to
+_TOKEN = re.compile(rb'"nextPageToken"\s*:\s*"([^"\\]+)"')
 
 
 class Slice(NamedTuple):
@@ -54,9 +57,12 @@ class Api:
             secrets=(secret, app_id),
         )  # fmt: skip
 
-    def get(self, template: str, what: str, params: Mapping[str, Any] | None = None, **ids: str) -> dict[str, Any]:
-        """Read: the answer's envelope. ``template`` names the endpoint for its limit; ``what`` is for messages."""
-        return self._call("GET", template, what, kind="read", params=params, ids=ids)
+    def get(
+        self, template: str, what: str, params: Mapping[str, Any] | None = None, *, peek: Peek | None = None, **ids: str
+    ) -> dict[str, Any]:
+        """Read: the answer's envelope. ``template`` names the endpoint for its limit; ``what`` is for messages;
+        ``peek`` sees the raw answer first."""
+        return self._call("GET", template, what, kind="read", params=params, ids=ids, peek=peek)
 
     def post_read(self, template: str, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Read by a POST: it may be repeated like any read."""
@@ -73,20 +79,22 @@ class Api:
 
         A token that comes again and an empty page in the middle raise ``SchemaChanged``: the list was not read whole.
         """
-        token, seen = "", set[str]()
-        while True:
+        seen = set[str]()
+
+        def ask(token: str | None, peek: Peek) -> dict[str, Any]:
             asked = {**(params or {}), "pageSize": size, **({"pageToken": token} if token else {})}
-            answer = self.get(template, what, asked, **ids)
-            entries = [entry for entry in answer.get("result") or () if isinstance(entry, dict)]
-            following = answer.get("nextPageToken") or ""
-            total = answer.get("totalSize", answer.get("count"))
-            yield Slice(entries, total if type(total) is int else None)
-            if not following:
-                return
-            if following in seen or not entries:
+            return self.get(template, what, asked, peek=peek, **ids)
+
+        def following(answer: Mapping[str, Any]) -> str | None:
+            token = str(answer.get("nextPageToken") or "")
+            if token and (token in seen or not _entries(answer)):
                 raise SchemaChanged(f"{what}: the pages went in a circle or ended early; the next cycle reads again")
-            seen.add(following)
-            token = following
+            seen.add(token)
+            return token or None
+
+        for answer in pages_ahead(ask, following, _hint):
+            total = answer.get("totalSize", answer.get("count"))
+            yield Slice(_entries(answer), total if type(total) is int else None)
 
     def listed(
         self, template: str, what: str, params: Mapping[str, Any] | None = None, **ids: str
@@ -117,13 +125,14 @@ class Api:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         ids: Mapping[str, str] | None = None,
+        peek: Peek | None = None,
     ) -> dict[str, Any]:
         path, limit = template.format(**(ids or {})), Limit(f"{self._key}{template}", PER_ENDPOINT, WINDOW)
 
         def ask() -> dict[str, Any]:
             self._writing.now = kind == "write"
             answer: dict[str, Any] = self._http.call(
-                method, path, kind=kind, limits=(limit,), params=params, json=json
+                method, path, kind=kind, limits=(limit,), params=params, json=json, peek=peek
             )  # fmt: skip
             return answer
 
@@ -150,3 +159,13 @@ class Api:
             with self._counting:
                 self._traffic.refused += 1
             raise
+
+
+def _entries(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [entry for entry in answer.get("result") or () if isinstance(entry, dict)]
+
+
+def _hint(content: bytes) -> str | None:
+    """Return the token of a raw answer; in the texts of tasks, quotes are escaped."""
+    found = _TOKEN.search(content)
+    return found[1].decode("ascii", "replace") if found else None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from duban.connectors.ahead import ahead
 from duban.connectors.base import Page, Receipt, Schema, Traffic, Write
 from duban.connectors.limits import Pace
 from duban.connectors.settings import TeambitionSource
@@ -65,8 +63,8 @@ class TeambitionConnector:
         project = self._projects[table]
         catalogues = self._catalogues.setdefault(project, Catalogues(self._api, project))
         make = RowMaker(schema, columns, catalogues, self._zone)
-        with _Naming(self.name, table, project), closing(ahead(self._listing.slices(project))) as slices:
-            for part in slices:
+        with _Naming(self.name, table, project):
+            for part in self._listing.slices(project):
                 yield Page(make.rows(part.entries), part.total)
 
     def push(self, table: str, schema: Schema, writes: Sequence[Write]) -> Iterator[Receipt]:
