@@ -317,7 +317,11 @@ def _remember(context: Context) -> None:
     changes: dict[str, object] = {}
     if isinstance(status, str) and status != memory.status:
         changes |= {"status": status, "status_since": now, "previous_status": memory.status}
-    updated = _human_update(context, memory)
+    if memory.written_at is not None and context.table.machine_update:
+        fingerprint = human_fingerprint(context.item)
+        if fingerprint != memory.human:
+            changes["human"] = fingerprint
+    updated = _human_update(context, memory, changes)
     if updated != memory.human_at:
         changes["human_at"] = updated
     if context.item.kind == "task":
@@ -328,7 +332,7 @@ def _remember(context: Context) -> None:
         context.renewed = replace(memory, **changes)  # type: ignore[arg-type]
 
 
-def _human_update(context: Context, memory: Memory) -> datetime | None:
+def _human_update(context: Context, memory: Memory, changes: Mapping[str, object]) -> datetime | None:
     """Return when a person last changed the row (C17).
 
     Where the tool itself keeps 最近更新, our own writes move it too: after one, it counts only when a cell that people
@@ -340,6 +344,6 @@ def _human_update(context: Context, memory: Memory) -> datetime | None:
     if memory.written_at is None or memory.human_at is None or not context.table.machine_update:
         return cell
     now = context.world.now
-    if memory.human != human_fingerprint(context.item):
+    if "human" in changes:
         return min(cell, now)
     return cell if memory.written_at + _SKEW < cell <= now else memory.human_at

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from duban.connectors.base import Page, Receipt, Schema, Write
+from duban.connectors.base import Column, Page, Receipt, Schema, Write
 from duban.connectors.memory import MemoryConnector
 from duban.connectors.settings import Table
 from duban.errors import AuthError, Interrupted, Unavailable
 from duban.notify.message import Message
-from duban.sync.cycle import look
+from duban.sync.cycle import Result, look
 from duban.sync.ledger import Ledger
 from duban.sync.setup import HoldLimits, Source
 from tests.sync.desk import HUMAN, ZONE, Desk, at, row
@@ -277,3 +277,24 @@ def test_what_is_in_a_source_that_was_never_read_is_not_missed(tmp_path: Path) -
         alone = look(d.setup(), ledger, now=at(NOW))
     rules = [next(v.rules for v in each.judgement.verdicts if v.item.ref.record == "r3") for each in (looked, alone)]
     assert rules == [(), ("DQ-05",)]
+
+
+def test_our_own_writes_are_no_update_by_a_person(tmp_path: Path) -> None:
+    """The tool moves 最近更新 itself, with a clock that is not ours: the row must still count as stale."""
+    d = desk(tmp_path)
+    d.edit("r5", 最近更新=at("2024-07-12 09:00"))
+    columns = d.tool._columns["tasks"]
+    place = next(n for n, column in enumerate(columns) if column.name == "最近更新")
+    columns[place] = Column("最近更新", "最近更新", "modified", writable=False)
+    assert "STA-05" in rules_of(d.sync(NOW), "r5")
+    for moved, now in (("2024-07-24 10:00", "2024-07-24 10:05"), ("2026-01-01 00:00", "2024-07-25 10:00")):
+        d.tool._rows["tasks"]["r5"]["最近更新"] = at(moved)
+        assert "STA-05" in rules_of(d.sync(now), "r5"), "duban's own write"
+    d.edit("r5", 交付标准="不少于5项")
+    assert "STA-05" not in rules_of(d.sync("2024-07-26 10:00"), "r5")
+    assert "STA-05" not in rules_of(d.sync("2024-07-30 10:00"), "r5")
+    assert "STA-05" in rules_of(d.sync("2024-08-05 10:00"), "r5"), "five workdays after that edit"
+
+
+def rules_of(result: Result, record: str) -> tuple[str, ...]:
+    return next(v.rules for v in result.looked.judgement.verdicts if v.item.ref.record == record)
