@@ -21,6 +21,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 
 demo: $(VENV)/.run  ## three simulated tools, judged and written back, in a minute
 	$(BIN)/duban demo --dir .demo
+	@echo "(duban is $(BIN)/duban here)"
 
 test: $(VENV)/.dev  ## all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -43,7 +43,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?")  # the year of the example i
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "head": ("督办演示：{}，时刻 {}", "duban demo: {}, at {}"),
-    "started": ("三个工具的模拟器已在本机启动，例子已放入：", "three simulated tools serve here, filled with the example:"),
+    "started": ("三个工具的模拟器已在本机启动，例子已放入：", "three simulated tools serve here, with the example:"),
     "rows": ("{} 行", "{} rows"),
     "folder": (
         "配置、通讯录和密钥写在 {}/，上一次运行的状态已导入",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from duban.assembly import close, make_setup
+from duban.assembly import close, ledger_file, make_setup
 from duban.commands.options import parse_now
 from duban.commands.stopping import STOP
 from duban.config import Config, load_config
-from duban.connectors.limits import Pace
+from duban.connectors.limits import LocalGates, Pace, Slots
 from duban.screen import Screen
-from duban.sync.ledger import Ledger
+from duban.sync.ledger import Ledger, LedgerSlots
 from duban.sync.setup import Setup
 
 
@@ -43,7 +43,7 @@ def session(
         config.source(name)
     with opened_ledger(config, writing=writing) as ledger:
         slots = ledger.slots(time.time) if writing else None
-        pace = Pace(slots, STOP)
+        pace = Pace(_shared(slots, config), STOP)
         setup = make_setup(config, pace, accept_missing=accept).only(sources or [])
         try:
             yield Session(config, setup, ledger, moment, Screen(config.language, config.zone), pace)
@@ -51,6 +51,11 @@ def session(
             close(setup)
             if slots is not None:
                 slots.close()
+
+
+def _shared(slots: LedgerSlots | None, config: Config) -> Slots | None:
+    """Runs on one machine take turns at writing (``sync.turns``), so their gates need not outlive a killed run."""
+    return LocalGates(slots) if slots is not None and ledger_file(config) is not None else slots
 
 
 @contextmanager

@@ -77,6 +77,32 @@ class MemorySlots:
         return self._free_at.setdefault(limit.key, [0.0] * limit.requests)
 
 
+class LocalGates:
+    """Shared slots for rates, slots of this process for gates.
+
+    For runs that already take turns at writing (one ledger on one machine): a gate that a killed run held must not keep
+    the next one waiting, while its requests may still be on their way and count against the rates.
+    """
+
+    def __init__(self, shared: Slots) -> None:
+        self._shared, self._own = shared, MemorySlots()
+
+    def _of(self, limit: Limit) -> Slots:
+        return self._own if limit.window == 0 else self._shared
+
+    def take(self, limit: Limit, hold: float) -> tuple[int, float]:
+        """See :class:`Slots`."""
+        return self._of(limit).take(limit, hold)
+
+    def release(self, limit: Limit, slot: int, after: float) -> None:
+        """See :class:`Slots`."""
+        self._of(limit).release(limit, slot, after)
+
+    def freeze(self, limit: Limit, seconds: float) -> None:
+        """See :class:`Slots`."""
+        self._of(limit).freeze(limit, seconds)
+
+
 class Pace:
     """What one source waits through: its slots, and the wish to stop.
 

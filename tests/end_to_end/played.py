@@ -103,7 +103,7 @@ class World:
         data = yaml.safe_load(self.config.read_text(encoding="utf-8"))
         data |= {key: value for key, value in changes.items() if key != "sources"}
         for source in data["sources"]:
-            source |= changes.get("sources", {}).get(source["name"], {})
+            source.update(changes.get("sources", {}).get(source["name"], {}))
         self.config.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
 
     # --- what the tools hold

@@ -100,7 +100,7 @@ def test_three_tools_show_one_vocabulary_of_statuses_and_who_waits_for_whom(stor
     assert after["MK-12"]["上游状态"] == "RD-99 (not found)"
 
 
-def test_an_unmapped_optional_own_column_stays_empty(story: Any) -> None:
+def test_the_own_column_that_is_off_by_default_stays_empty(story: Any) -> None:
     assert not any("系统核查时间" in cells or "Last checked" in cells for cells in story.after.values())
 
 
