@@ -25,9 +25,10 @@ T_min is the earliest end of these requests that the service's own windows allow
 with r requests per window W = 1 s and key (Airtable 5 per base, Feishu search 20 and batch_update 50 per application,
 Teambition 40 per endpoint), and c requests at a time: 1 for pages, whose token is in the page before, and for Feishu's
 writes (one writer per base); unbounded for the other writes. This is sharper than 9.1's L + (C-1) max(L, 1/r), which is
-shown as "9.1": a window lets its r requests go at once. L is a round trip with the service's own time: the median of
-five bare answers (http.client, bytes read and thrown away) to the same request, measured beside the runs. "20 ms" is
-the ratio with L = 0.020 s flat, as if the service needed no time for a page of 1,000 tasks.
+shown as "9.1": a window lets its r requests go at once. L is a round trip with the service's own time (9.1 has it so):
+the 20 ms, what the simulator needed for that very answer in that very run, and the way of the bytes, which is a bare
+client's (http.client, bytes read and thrown away) beside the run. "20 ms" is the ratio with L = 0.020 s flat, as if a
+service needed no time for a page of 1,000 tasks, nor 2 MB any time on the way.
 The response-anchored limiter, which is safe against every kind of window, costs (W + L)/W = 1.02 where r binds.
 """
 
@@ -87,16 +88,17 @@ def needs(tool: str, operation: str, rows: int, cells: int) -> list[Need]:
             return [Need("update", 40, rows * cells)] * (rows * cells)
 
 
-def least(asked: Sequence[Need], trip: float) -> float:
-    """Return the earliest end; ``trip`` is L of the bulk requests, the others take the round trip alone."""
+def least(asked: Sequence[Need], trips: Sequence[float]) -> float:
+    """Return the earliest end; ``trips`` are the bulk requests' L, the others take the round trip alone."""
     starts: dict[str, list[float]] = {}
     ends: list[float] = []
+    bulk = iter(trips)
     for place, need in enumerate(asked):
         mine = starts.setdefault(need.key, [])
         free = mine[-need.per_window] + WINDOW if len(mine) >= need.per_window else 0.0
         before = ends[place - need.at_a_time] if place >= need.at_a_time else 0.0
         mine.append(max(free, before))
-        ends.append(mine[-1] + (trip if need.bulk else ROUND_TRIP))
+        ends.append(mine[-1] + (next(bulk) if need.bulk else ROUND_TRIP))
     return max(ends)
 
 
@@ -107,6 +109,15 @@ def even(asked: Sequence[Need], trip: float) -> float:
     return (len(asked) - len(bulk)) * ROUND_TRIP + trip + (len(bulk) - 1) * step
 
 
+class Run(NamedTuple):
+    """One measured run: wall time, the L of its bulk requests, how many requests, how many were refused."""
+
+    wall: float
+    trips: list[float]
+    requests: int
+    refused: int
+
+
 @dataclass
 class Line:
     """One line of the table, over the rounds."""
@@ -115,19 +126,24 @@ class Line:
     operation: str
     rows: int
     cells: int
-    walls: list[float] = field(default_factory=list)
-    trips: list[float] = field(default_factory=list)
-    requests: set[int] = field(default_factory=set)
-    refused: int = 0
+    runs: list[Run] = field(default_factory=list)
 
     def text(self) -> str:
         asked = needs(self.tool, self.operation, self.rows, self.cells)
-        wall, trip = statistics.median(self.walls), statistics.median(self.trips)
-        floor, flat, spaced = least(asked, trip), least(asked, ROUND_TRIP), even(asked, trip)
-        counted = "/".join(map(str, sorted(self.requests)))
-        numbers = f"{trip * 1e3:6.1f} | {wall:8.3f} | {floor:8.3f} | {wall / floor:5.3f} | {wall / spaced:5.3f}"
+        bulk = sum(need.bulk for need in asked)
+        trips = [statistics.median(run.trips) for run in self.runs]
+        floors = [least(asked, run.trips) for run in self.runs]
+        pairs = list(zip(self.runs, floors, trips, strict=True))
+        median = statistics.median
+        numbers = (
+            f"{median(trips) * 1e3:6.1f} | {median(run.wall for run in self.runs):8.3f} | {median(floors):8.3f}"
+            f" | {median(run.wall / floor for run, floor, _ in pairs):5.3f}"
+            f" | {median(run.wall / even(asked, trip) for run, _, trip in pairs):5.3f}"
+            f" | {median(run.wall for run in self.runs) / least(asked, [ROUND_TRIP] * bulk):6.3f}"
+        )
+        counted = "/".join(map(str, sorted({run.requests for run in self.runs})))
         name = f"{self.tool:10} | {self.operation:5} | {self.rows:6}"
-        return f"| {name} | {counted:>8} | {len(asked):7} | {numbers} | {wall / flat:6.3f} | {self.refused:3} |"
+        return f"| {name} | {counted:>8} | {len(asked):7} | {numbers} | {sum(run.refused for run in self.runs):3} |"
 
 
 HEAD = """\
@@ -151,8 +167,8 @@ def writes(mapping: TableMapping, records: Sequence[str], cells: int, turn: int)
     names = [name for name in OWN if name in own][:cells]
     made = []
     for number, record in enumerate(records):
-        values = {own[name]: _value(name, number, turn) for name in names}
-        made.append(Write(record, {column.id: own_cell(value, column, ZONE).cell for column, value in values.items()}))
+        values = [(own[name], _value(name, number, turn)) for name in names]
+        made.append(Write(record, {column.id: own_cell(value, column, ZONE).cell for column, value in values}))
     return made
 
 
@@ -162,8 +178,8 @@ def _value(name: str, number: int, turn: int) -> str | float:
     return float(number % 9 + turn) if name == "滞后天数" else f"LAG-0{turn % 9}：滞后{number % 9}个工作日，请填写说明"
 
 
-def bare(world: World, entry: dict[str, Any], times: int = 5) -> float:
-    """Return the median time of a bare answer to one request that was asked before."""
+def way_of_the_bytes(world: World, entry: dict[str, Any], times: int = 5) -> float:
+    """Return what a bare answer to one request that was asked before takes beyond the service's own time."""
     parts = urlsplit(world.address["url"])
     connection = http.client.HTTPConnection(str(parts.hostname), int(parts.port or 80))
     target = f"{quote(entry['path'])}?{urlencode(entry['query'])}"
@@ -179,18 +195,23 @@ def bare(world: World, entry: dict[str, Any], times: int = 5) -> float:
         assert answer.status == 200, (answer.status, target)
     connection.close()
     time.sleep(WINDOW + 0.1)
-    world.tally()
-    return statistics.median(took)
+    _, served = world.tally()
+    return statistics.median(whole - own for whole, own in zip(took, served[entry["path"]], strict=True))
 
 
 def measured(line: Line, world: World, wall: float) -> None:
-    entries = world.tally()
-    line.walls.append(wall)
-    line.requests.add(len(entries))
-    line.refused += sum(entry["refused"] for entry in entries)
-    time.sleep(WINDOW + 0.1)
-    bulk = max(entries, key=lambda entry: sum(other["path"] == entry["path"] for other in entries[:200]))
-    line.trips.append(bare(world, bulk))
+    entries, served = world.tally()
+    time.sleep(WINDOW + 0.1)  # the windows are empty again
+    bulk = sum(need.bulk for need in needs(line.tool, line.operation, line.rows, line.cells))
+    many = [entry for entry in entries if _kind(entry) == _kind(entries[-1])]
+    assert len(many) == bulk, (len(many), bulk)
+    times = [seconds for path in dict.fromkeys(entry["path"] for entry in many) for seconds in served[path]]
+    way = way_of_the_bytes(world, many[0])
+    line.runs.append(Run(wall, [own + way for own in times], len(entries), sum(entry["refused"] for entry in entries)))
+
+
+def _kind(entry: dict[str, Any]) -> tuple[str, str]:
+    return entry["method"], "/".join(entry["path"].split("/")[-2:])
 
 
 def one_round(world: World, lines: Sequence[Line], turn: int) -> None:

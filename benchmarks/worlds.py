@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import threading
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +36,7 @@ from duban.connectors.teambition import TeambitionConnector
 from duban.item import guide_table
 from duban.sandbox.airtable import AirtableService
 from duban.sandbox.feishu import FeishuService
-from duban.sandbox.server import Entry, Service
+from duban.sandbox.server import Entry, Reply, Request, Service
 from duban.sandbox.teambition import TeambitionService
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -95,10 +98,11 @@ class World:
     address: dict[str, Any]
     pipe: Connection
 
-    def tally(self) -> list[dict[str, Any]]:
-        """Return what was asked since the last tally: method, path, query, headers, body, status, refused."""
+    def tally(self) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
+        """Return what was asked since the last tally (method, path, query, headers, body, status, refused), and by path
+        how long the service took over each answer, the 20 ms included."""
         self.pipe.send("tally")
-        found: list[dict[str, Any]] = self.pipe.recv()
+        found: tuple[list[dict[str, Any]], dict[str, list[float]]] = self.pipe.recv()
         return found
 
     def connect(self) -> Connector:
@@ -123,13 +127,35 @@ def serving(tool: str, rows: int) -> Iterator[World]:
 def _serve(tool: str, rows: int, pipe: Connection) -> None:
     service, address = _MAKE[tool](rows)
     service.round_trip = ROUND_TRIP
+    served = _stopwatch(service)
     gc.disable()  # or the service stops for 0.2 s now and then to look for garbage among its rows
     with service:
         pipe.send(address | {"url": service.url})
         while pipe.recv() == "tally":
             with service.lock:
                 entries, service.journal = service.journal, []
-            pipe.send([_told(entry) for entry in entries])
+                took = {path: served.pop(path) for path in list(served)}
+            pipe.send(([_told(entry) for entry in entries], took))
+
+
+def _stopwatch(service: Service) -> defaultdict[str, list[float]]:
+    """Return where the service will note, by path, how long each answer took until it could be sent."""
+    served: defaultdict[str, list[float]] = defaultdict(list)
+    local = threading.local()
+    answer, encoded = service.answer, Reply.encoded
+
+    def timed_answer(request: Request) -> Any:
+        local.path, local.begin = request.path, time.perf_counter()
+        return answer(request)
+
+    def timed_encoded(reply: Reply) -> bytes:
+        content = encoded(reply)
+        served[local.path].append(time.perf_counter() - local.begin)
+        return content
+
+    service.answer = timed_answer  # type: ignore[method-assign]
+    Reply.encoded = timed_encoded  # type: ignore[method-assign]
+    return served
 
 
 def _told(entry: Entry) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from duban.assembly import load_rules
+from duban.assembly import check_everything, load_rules
 from duban.commands.options import JsonOption, print_json
 from duban.config import load_config
 from duban.errors import ConfigError
@@ -103,8 +103,14 @@ def show(
 
 def test(files: FilesArgument = None, config: MaybeConfig = None, as_json: JsonOption = False) -> None:
     """Run the tests written in rules files, on a simulated clock."""
-    book = _book(config, files)
-    report = run_tests(book)
+    path = config or Path("duban.yaml")
+    if files or (config is None and not path.exists()):
+        packs: list[str | Path] = ["guide", *(files or ["guide_tests"])]
+        report = run_tests(load_rules(packs))
+    else:
+        loaded = load_config(path)
+        book, calendar = check_everything(loaded)
+        report = run_tests(book, zone=loaded.zone, calendar=calendar, directory=loaded.directory)
     if as_json:
         print_json(report.to_json())
     else:

@@ -9,6 +9,7 @@ decides; a wrong hint costs one request, and the rest of the read goes without h
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
@@ -17,6 +18,7 @@ T = TypeVar("T")
 Peek = Callable[[bytes], None]
 Ask = Callable[["str | None", Peek], T]
 AHEAD = 3  # pages that are on the way or wait for the reader
+HEAD_START = 0.002  # seconds for the next request to leave: a parser keeps the interpreter for 10 ms and more
 
 
 def pages_ahead(
@@ -74,5 +76,7 @@ class _Flights(Generic[T]):
     def _peek(self, content: bytes) -> None:
         token = self._hint(content)
         with self._lock:
-            if token and self._hints and token not in self._asked and len(self._flying) < AHEAD:
-                self._send(token)
+            if not token or not self._hints or token in self._asked or len(self._flying) >= AHEAD:
+                return
+            self._send(token)
+        time.sleep(HEAD_START)

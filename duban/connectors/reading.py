@@ -154,7 +154,7 @@ class Reader:
             if type(value) is Bad:
                 bad.append((key, value.text))
             else:
-                values[place] = cast("Value", value)
+                values[place] = value  # type: ignore[assignment]  # a cast costs as much as the conversion
             filled = filled or (human and cell is not False)
         if row.bad:
             broken = [step for step in plan.steps if step.column in row.bad]
@@ -164,8 +164,18 @@ class Reader:
             return None
         if plan.status is not None:
             self._status(values, plan.status, cells)
-        own = tuple(pair for pair in [read(cells.get(id_, row.bad.get(id_))) for id_, read in self._own] if pair)
+        own = self._own_cells(cells if not row.bad else {**row.bad, **cells})
         return Item(Ref(self._source, self._table, row.record), plan.kind, tuple(values), own, tuple(bad), row.url)
+
+    def _own_cells(self, cells: Mapping[str, Cell]) -> tuple[tuple[str, Value], ...]:
+        found = []
+        for id_, read in self._own:
+            cell = cells.get(id_)
+            if cell is not None:
+                pair = read(cell)
+                if pair is not None:
+                    found.append(pair)
+        return tuple(found)
 
     def _kind_is_human(self, row: Row) -> bool:
         column = self._mapping.kind_column
@@ -222,8 +232,6 @@ def _own_reader(key: str, own_type: str, zone: ZoneInfo) -> _OwnReader:
     known: dict[Cell, tuple[str, Value] | None] = {}
 
     def read(cell: Cell) -> tuple[str, Value] | None:
-        if cell is None:
-            return None
         if type(cell) is not str:
             return _pair(cell)
         if cell not in known:

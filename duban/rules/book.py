@@ -21,7 +21,18 @@ from duban.rules.entries import ClockEntry, Expectation, LadderEntry, RuleEntry,
 from duban.yamlfile import Document, nearest, read_document
 
 _WORD = re.compile(r"'([^']*)'")
-SHIPPED = {"guide": ("guide.yaml", "messages.yaml")}
+_SENTENCES = {
+    "model_type": "here must stand keys with values, like id: TEAM-01",
+    "dict_type": "here must stand keys with values",
+    "mapping_type": "here must stand keys with values",
+    "tuple_type": "a list is needed here, like [a, b]",
+    "list_type": "a list is needed here, like [a, b]",
+    "string_type": "a text is needed here",
+    "bool_parsing": "true or false is needed here",
+    "bool_type": "true or false is needed here",
+}
+# guide_tests holds the tests of the guide: laid over it by `duban rules test`, of no use to a cycle.
+SHIPPED = {"guide": ("guide.yaml", "messages.yaml"), "guide_tests": ("guide_tests.yaml",)}
 # Parameters that the engine itself reads: the ladder, the calendar's week, the state of a clock.
 ENGINE_PARAMS = frozenset({
     "explain", "escalate_after_explain", "lag_unit", "due_on_nonworkday", "review_stops_lag", "weekly_lookback_weeks",
@@ -155,7 +166,8 @@ def _structure_problem(document: Document, location: tuple[str | int, ...], mist
         return document.problem(location[:-1], f"the key {location[-1]!r} is missing here", on_key=True)
     if mistake["type"] == "string_pattern_mismatch":
         return document.problem(location, "an id is written in capitals, digits and hyphens, like TEAM-01")
-    return document.problem(location, str(mistake["msg"]).removeprefix("Value error, "))
+    sentence = _SENTENCES.get(mistake["type"]) or str(mistake["msg"]).removeprefix("Value error, ")
+    return document.problem(location, sentence)
 
 
 def _choice_problem(document: Document, location: tuple[str | int, ...], known: Sequence[str]) -> Problem:

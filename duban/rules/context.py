@@ -59,12 +59,12 @@ class Context:
         "_clocks",
         "active",
         "alert",
+        "answered_at",
         "bad",
         "closed",
         "due_from",
         "effective_due",
         "explained",
-        "explained_at",
         "explanation_parts",
         "hits",
         "item",
@@ -95,7 +95,7 @@ class Context:
         self.effective_due: date | None = None
         self.ladder_due: date | None = None
         self.due_from: DueFrom = "cell"
-        self.explained_at: datetime | None = None
+        self.answered_at: datetime | None = None
         self.explanation_parts = 0
         self.closed = _is_closed(item)
 
@@ -126,7 +126,7 @@ class Context:
     @property
     def same_code(self) -> int:
         """How many rows of all tools have this code."""
-        return len(self.world.by_code.get(self.item.code, ())) if self.item.code else 1
+        return len(self.world.with_code(self.item.code)) if self.item.code else 1
 
     @property
     def initiator(self) -> str | None:

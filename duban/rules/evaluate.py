@@ -208,9 +208,7 @@ class Judging:
         findings = tuple(self._finding(each, context) for each in ready)
         self._escalate(context, ready)
         sla, sla_due = self._sla(context)
-        memory = context.memory if frozen else replace(
-            context.renewed, alert=context.alert, findings=tuple(sorted(held)), imported=False
-        )  # fmt: skip
+        memory = context.memory if frozen else _settled(context, findings)
         return Verdict(
             context.item, findings, worst(findings), context.alert.state, context.lag_days, context.effective_due,
             sla, sla_due, context.alert, memory, context.moves,
@@ -309,6 +307,14 @@ def human_fingerprint(item: Item) -> str:
     last = item.get("last_update")
     cells = [repr(value) for value in item.values if value is None or value is not last]
     return hashlib.blake2b("\x1f".join((*cells, repr(item.bad))).encode(), digest_size=8).hexdigest()
+
+
+def _settled(context: Context, findings: Sequence[Finding]) -> Memory:
+    """Return what to remember of a judged item: what is remembered already, where nothing changed."""
+    memory, held = context.renewed, tuple(finding.rule for finding in findings)
+    if memory.alert is context.alert and memory.findings == held and not memory.imported:
+        return memory
+    return replace(memory, alert=context.alert, findings=held, imported=False)
 
 
 def _remember(context: Context) -> None:

@@ -320,7 +320,7 @@ def _settle(context: Context, alert: Alert, explanation: Explanation, memory: Me
     measure(context, *effective_due(context, alert, explanation))
     context.alert = replace(alert, shadow=not context.table.live) if alert != context.memory.alert else alert
     context.explained = _counts(alert, explanation) or alert.state == EXPLAINED
-    context.explained_at = alert.explained_at
+    context.answered_at = alert.explained_at
     context.explanation_parts = explanation.parts
     context.renewed = memory if context.alert is memory.alert else replace(memory, alert=context.alert)
     context.forget_clocks()

@@ -166,13 +166,9 @@ def _variables(context: Context, clock: str | None) -> dict[str, Any]:
 
 def _downstream(context: Context) -> tuple[tuple[Any, ...], ...]:
     """The tasks of the project that wait for this one: code, title, planned start, department."""
-    waiting = (other for other in context.world.of_project(context.project, "task") if _waits(other, context.item.code))
+    waiting = context.world.waiting_for(context)
     return tuple((o.item.code, o.item.title, o.get("planned_start"), o.get("responsible_dept")) for o in waiting)
 
 
 def _clock_time(duration: timedelta | None, mode: str) -> Mapping[str, Any] | None:
     return None if duration is None else {"hours": round(duration.total_seconds() / 3600, 1), "mode": mode}
-
-
-def _waits(other: Context, code: str) -> bool:
-    return bool(code) and code in (other.get("upstream") or ())

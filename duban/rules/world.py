@@ -26,6 +26,25 @@ def _counted_due(context: Context) -> date | None:
     return context.effective_due if context.open else None
 
 
+class _Index:
+    """Contexts by a key that hardly ever means two of them."""
+
+    __slots__ = ("_one", "_several")
+
+    def __init__(self) -> None:
+        self._one: dict[str, Context] = {}
+        self._several: dict[str, list[Context]] = {}
+
+    def add(self, key: str, context: Context) -> None:
+        first = self._one.setdefault(key, context)
+        if first is not context:
+            self._several.setdefault(key, [first]).append(context)
+
+    def get(self, key: str) -> Sequence[Context]:
+        one = self._one.get(key)
+        return () if one is None else self._several.get(key) or (one,)
+
+
 @dataclass
 class World:
     """Everything that is the same for all items of one judgement. Times are aware, in ``zone``."""
@@ -43,8 +62,8 @@ class World:
     def __post_init__(self) -> None:
         self.now = self.now.astimezone(self.zone)
         self.today = self.now.date()
-        self.by_code: dict[str, list[Context]] = {}
-        self._by_record: dict[tuple[str, str], list[Context]] = {}
+        self._by_code, self._no_rows = _Index(), _Index()
+        self._by_record: dict[str, _Index] = {}
         self._projects: dict[str, Context] = {}
         self._of_project: dict[tuple[str, str], list[Context]] = {}
         self._signed: dict[Any, bool] = {}
@@ -57,9 +76,12 @@ class World:
         """Take one item into the indexes."""
         self.contexts.append(context)
         item = context.item
-        if item.code:
-            self.by_code.setdefault(item.code, []).append(context)
-        self._by_record.setdefault((item.ref.source, item.ref.record), []).append(context)
+        if code := item.code:
+            self._by_code.add(code, context)
+        ref = item.ref
+        if ref.source not in self._by_record:
+            self._by_record[ref.source] = _Index()
+        self._by_record[ref.source].add(ref.record, context)
         if item.kind == "project":
             self._projects.setdefault(item.title, context)
         else:
@@ -80,10 +102,27 @@ class World:
             self._signed[key] = bool(asked) and asked <= frozenset(project.get("signed_plan_depts") or ())
         return self._signed[key]
 
+    def with_code(self, code: str) -> Sequence[Context]:
+        """Return the items of all tools that have this code."""
+        return self._by_code.get(code)
+
     def linked(self, context: Context, link: str) -> Sequence[Context]:
         """Return the tasks that a link means: rows with this code, else the row of the same source with this id."""
-        found = self.by_code.get(link) or self._by_record.get((context.item.ref.source, link)) or []
+        found = self._by_code.get(link) or self._by_record.get(context.item.ref.source, self._no_rows).get(link)
         return [other for other in found if other.item.kind == "task"]
+
+    def waiting_for(self, context: Context) -> Sequence[Context]:
+        """Return the tasks of the same project whose upstream cell names this one's code."""
+        project, code = context.get("project"), context.item.code
+        return [other for other in self._waiting.get(code, ()) if other.get("project") == project] if code else []
+
+    @cached_property
+    def _waiting(self) -> Mapping[str, Sequence[Context]]:
+        waiting: dict[str, list[Context]] = {}
+        for context in self.contexts:
+            for link in dict.fromkeys(context.get("upstream") or ()):
+                waiting.setdefault(link, []).append(context)
+        return waiting
 
     def project_of(self, context: Context) -> Context:
         """Return an item's project, itself for a project."""

@@ -13,6 +13,7 @@ from feishu_rig import APP_ID, NOW, ZONE, Rig, close_rig, make_rig, read
 from duban.connectors.base import Page
 from duban.errors import AuthError, Rejected, SchemaChanged, Unavailable
 from duban.item import Person
+from duban.sandbox.server import Reply, Request
 
 SEARCH, FIELDS, TOKEN = "records/search", "/fields", "tenant_access_token"
 
@@ -166,14 +167,20 @@ def test_full_speed_is_never_too_fast(rig: Rig) -> None:
 
 
 def pages_with(rig: Rig, connector: Any, between: Any) -> list[Page]:
-    """Read all pages and do something to the table after the first one."""
+    """Read all pages, and let something happen in the service as soon as it has answered with the first one."""
     schema = connector.describe("tasks")
-    pages = []
-    for page in connector.pull("tasks", schema, [column.id for column in schema.columns]):
-        pages.append(page)
-        if len(pages) == 1:
-            between()
-    return pages
+    answer, answered = rig.service.handle, []
+
+    def handle(request: Request) -> Reply:
+        reply = answer(request)
+        if SEARCH in request.path:
+            answered.append(request)
+            if len(answered) == 1:
+                between()
+        return reply
+
+    rig.service.handle = handle
+    return list(connector.pull("tasks", schema, [column.id for column in schema.columns]))
 
 
 def test_edits_between_pages_repeat_rows_but_never_break(rig: Rig) -> None:

@@ -44,7 +44,12 @@ def overlay(text: str, path: str = "ours.yaml") -> CompiledBook:
 
 
 def overlaid(text: str, path: str = "ours.yaml") -> Book:
-    return merge([*map(read_document, pack_files("guide")), Document(text, path)])
+    return merge([*guide_documents(), Document(text, path)])
+
+
+@cache
+def guide_documents() -> tuple[Document, ...]:
+    return tuple(map(read_document, pack_files("guide")))
 
 
 def with_params(**params: Any) -> CompiledBook:
@@ -82,7 +87,7 @@ class Timeline:
         """Change cells of the first item, judge at a moment, remember; the verdict of the first item."""
         first = next(iter(self.items.values()))
         if cells:
-            first.cells.update(given({"of": first.kind, **cells})["#1" if "code" not in cells else cells["code"]].cells)
+            first.cells.update(given({"of": first.kind, **cells})[str(cells.get("code", "#1"))].cells)
         return self.again(at(now))[first.name][0]
 
     def again(self, now: datetime) -> dict[str, tuple[Verdict, list[str]]]:

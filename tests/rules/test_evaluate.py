@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from rules_world import QUIET, ZONE, Timeline, at, clocks, given, guide, with_params
 
 from duban.rules.calendar import load_calendar
 from duban.rules.clock import Clock
 from duban.rules.evaluate import evaluate, human_fingerprint, judge
 from duban.rules.givens import snapshot
 from duban.rules.selftest import DIRECTORY
-from rules_world import QUIET, ZONE, Timeline, at, clocks, given, guide, with_params
 
 ISSUE = {"of": "issue", "编号": "Q1", "提出时间": "2024-07-22 10:00", "责任人": "张三", "提出部门": "客服部"}
 RISK = {"of": "risk", "编号": "K1", "识别时间": "2024-07-22 11:00", "风险等级": "重大", "措施责任人": "张三"}

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-
-from duban.rules.ladder import CLEARED, ESCALATED, EXPLAINED, MINOR, NORMAL, OVERDUE, SENT, SOON
 from example_world import key
 from rules_world import QUIET, Timeline, at, with_params
+
+from duban.rules.ladder import CLEARED, ESCALATED, EXPLAINED, MINOR, NORMAL, OVERDUE, SENT, SOON
 
 TRACES = key()["lifecycle_traces"]
 ANSWER = {"滞后原因": "返工", "调整计划": "增加1人", "调整后完成日期": "2024-07-31"}
@@ -30,7 +30,7 @@ def quiet(**cells) -> Timeline:
 @pytest.mark.parametrize("name", [name for name in TRACES if name.startswith("TR-")])
 def test_trace(name):
     trace = TRACES[name]
-    line = quiet(**{"截止日期": trace["start"]["预计完成日期"]})
+    line = quiet(截止日期=trace["start"]["预计完成日期"])
     for number, step in enumerate(trace["steps"]):
         now = str(step["now"])
         cells = {**step.get("set", {}), "最近更新": f"{now[:10]} 08:00"}
@@ -124,6 +124,16 @@ def test_t9_nobody_dates_an_answer_back():
     assert (verdict.moves, verdict.sla) == (("T9",), "超时完成")
     assert verdict.alert.explained_at == at("2024-07-24 12:00")
     assert "EXP-03" in verdict.rules
+
+
+def test_the_record_of_lateness_is_by_the_time_that_counts():
+    line = noticed()
+    line.run("2024-07-24 12:00")
+    verdict = line.run("2024-07-24 13:00", **ANSWER)  # no 说明提交时间 at all
+    assert compared(verdict.rules) == ["EXP-03"]
+    assert "2024-07-24 13:00" in next(f.text for f in verdict.findings if f.rule == "EXP-03")
+    verdict = line.run("2024-08-02 18:00", 说明提交时间="2024-08-01")
+    assert compared(verdict.rules) == ["LAG-01"]  # the week is over, and the cell changes nothing any more
 
 
 def test_t7_and_t8_in_one_run_tell_only_the_escalation():

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from rules_world import QUIET, ZONE, at, clocks, given, guide, overlay
 
 from duban.people import Department, Directory
 from duban.rules.evaluate import judge
 from duban.rules.givens import snapshot
 from duban.rules.recipients import OVER, ROLES, Recipient, resolve, without_repeats
 from duban.rules.sentences import recipients
-from rules_world import QUIET, ZONE, at, clocks, given, guide, overlay
 
 DIRECTORY = Directory({
     "市场部": Department("市场部", "林晓雯", "周启航", "徐洋", ("何雨", "徐洋")),
@@ -119,7 +119,7 @@ def test_nobody_is_named_twice():
 
 
 def test_a_choice_of_recipients():
-    book = overlay('''
+    book = overlay("""
 rules:
   - id: TEAM-01
     name: 选择
@@ -132,7 +132,7 @@ rules:
         then: [R_head]
         else: [initiator]
       - owners(upstream)
-''')
+""")
     upstream = {**TASK, "编号": "U1", "负责人": "何雨"}
 
     def told(task) -> list[str]:

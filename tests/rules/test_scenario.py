@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from example_world import NOW, ZONE, directory, key, scenario, snapshot
+from rules_world import clocks, guide, with_params
 
 from duban.rules.compiled import CompiledBook
 from duban.rules.evaluate import Judgement, Judging, Snapshot, judge
-from example_world import NOW, ZONE, directory, key, scenario, snapshot
-from rules_world import clocks, guide, with_params
 
 ROWS = {name: row for name, row in key()["findings"]["A"].items() if not name.startswith("table:")}
 TABLES = {name.removeprefix("table:"): row for name, row in key()["findings"]["A"].items() if name.startswith("table:")}

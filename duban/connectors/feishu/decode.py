@@ -92,6 +92,8 @@ def text(cell: Any) -> str | None:
     if cell is None or isinstance(cell, str):
         return cell or None
     if isinstance(cell, list):
+        if len(cell) == 1 and type(only := cell[0]) is dict and type(said := only.get("text")) is str:
+            return said or None  # nearly every text cell is one segment
         if all(isinstance(entry, Mapping) and "text" in entry for entry in cell):
             return "".join(str(entry["text"]) for entry in cell) or None
         return ", ".join(filter(None, map(text, cell))) or None

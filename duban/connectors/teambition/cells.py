@@ -76,11 +76,17 @@ def wire_date(moment: datetime) -> str:
 
 # --- reading
 
+_TITLED = frozenset({"text", "select", "unknown"})
+
 
 def decode(column: Column, value: object, zone: ZoneInfo) -> Cell | Undecoded:
     """Return the cell of a custom field's value."""
     if not value:
         return None
+    if column.type in _TITLED and type(value) is list and len(value) == 1 and type(only := value[0]) is dict:
+        title = only.get("title")
+        if type(title) is str and title:  # nearly every value is this one
+            return title
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         return Undecoded(json.dumps(value, ensure_ascii=False, default=str)[:200])
     return _DECODE.get(column.type, _joined)(column, value, zone)

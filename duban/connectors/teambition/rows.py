@@ -41,7 +41,7 @@ class RowMaker:
         cells: dict[str, Cell] = {}
         bad: dict[str, str] = {}
         found = [(id_, read(task)) for id_, read in self._built_in]
-        found += [(id_, decode(self._custom[id_], value, self._zone)) for id_, value in self._customs(task)]
+        found += [(column.id, decode(column, value, self._zone)) for column, value in self._customs(task)]
         for id_, cell in found:
             if isinstance(cell, Undecoded):
                 bad[id_] = cell.text
@@ -49,13 +49,14 @@ class RowMaker:
                 cells[id_] = cell
         return Row(record, cells, TASK_PAGE + record, bad)
 
-    def _customs(self, task: Task) -> Iterable[tuple[str, object]]:
-        """Yield the wanted custom fields of a task; an empty one is missing, or an empty list, or all are missing."""
+    def _customs(self, task: Task) -> Iterable[tuple[Column, object]]:
+        """Yield the wanted custom fields of a task that have a value: an empty one is missing, or an empty list."""
+        wanted = self._custom
         for entry in task.get("customfields") or ():
-            if isinstance(entry, dict):
-                id_ = str(entry.get("cfId") or entry.get("customfieldId") or "")
-                if id_ in self._custom:
-                    yield id_, entry.get("value")
+            if isinstance(entry, dict) and (value := entry.get("value")):
+                column = wanted.get(str(entry.get("cfId") or entry.get("customfieldId") or ""))
+                if column is not None:
+                    yield column, value
 
     # --- built-in properties
 

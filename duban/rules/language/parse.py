@@ -11,7 +11,8 @@ counts one level for each term.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from duban.rules.language.tokens import COMPARISONS, LanguageError, Token, tokens
@@ -110,14 +111,25 @@ class Junction(Node):
 
 
 def children(node: Node) -> Iterator[Node]:
-    """Yield the nodes directly below one, in the order of the text."""
-    for each in fields(node):
-        value = getattr(node, each.name)
-        for member in value if isinstance(value, tuple) else (value,):
-            if isinstance(member, Node):
-                yield member
+    """Yield the nodes directly below one."""
+    match node:
+        case Binary():
+            yield from (node.left, node.right)
+        case Junction():
+            yield from node.terms
+        case Not() | Minus():
+            yield node.operand
+        case Call():
+            yield from (*node.arguments, node.base) if node.base is not None else node.arguments
+        case Each():
+            yield from (node.source, node.body)
+        case Attribute():
+            yield node.base
+        case ListOf():
+            yield from node.items
 
 
+@lru_cache(maxsize=8192)  # a book is compiled once per form of table, and once per set of parameters of its tests
 def parse(source: str) -> Node:
     """Return the tree of a condition. Raises ``LanguageError``."""
     node = _Parser(tokens(source)).whole()
@@ -178,11 +190,16 @@ class _Parser:
             raise LanguageError(f"the condition is nested deeper than {DEEPEST}", self._next.start, self._next.end)
 
     def _junction(self, operator: str, term: Any) -> Node:
-        terms = [term()]
+        start, terms = self._next.start, [term()]
         while self._is(operator):
             self._take()
             terms.append(term())
-        return terms[0] if len(terms) == 1 else Junction(terms[0].start, terms[-1].end, operator, tuple(terms))
+        return terms[0] if len(terms) == 1 else Junction(start, self._end, operator, tuple(terms))
+
+    @property
+    def _end(self) -> int:
+        """Where the last token taken ends: a closing parenthesis belongs to what it closes."""
+        return self._tokens[self._place - 1].end
 
     def _not(self) -> Node:
         if self._is("not"):
@@ -190,16 +207,16 @@ class _Parser:
             start = self._take().start
             operand = self._not()
             self._depth -= 1
-            return Not(start, operand.end, operand)
+            return Not(start, self._end, operand)
         return self._comparison()
 
     def _comparison(self) -> Node:
-        left = self._sum()
+        start, left = self._next.start, self._sum()
         operator = self._comparison_operator()
         if operator is None:
             return left
         right = self._sum()
-        return Binary(left.start, right.end, operator, left, right)
+        return Binary(start, self._end, operator, left, right)
 
     def _comparison_operator(self) -> str | None:
         if self._is("not") and self._tokens[self._place + 1].text == "in":
@@ -213,11 +230,12 @@ class _Parser:
         return self._left_to_right(("+", "-"), lambda: self._left_to_right(("*", "/"), self._unary))
 
     def _left_to_right(self, operators: tuple[str, ...], operand: Any) -> Node:
+        start = self._next.start
         left: Node = operand()
         while self._is(*operators):
             operator = self._take().text
             right = operand()
-            left = Binary(left.start, right.end, operator, left, right)
+            left = Binary(start, self._end, operator, left, right)
         return left
 
     def _unary(self) -> Node:
@@ -226,7 +244,7 @@ class _Parser:
             start = self._take().start
             operand = self._unary()
             self._depth -= 1
-            return Minus(start, operand.end, operand)
+            return Minus(start, self._end, operand)
         return self._postfix(self._primary())
 
     def _postfix(self, node: Node) -> Node:
@@ -253,7 +271,9 @@ class _Parser:
             self._expect(")", "to close the parenthesis")
             return node
         if token.kind == "op" and token.text == "[":
+            self._deeper()
             items = self._list_items()
+            self._depth -= 1
             end = self._expect("]", "to close the list").end
             return ListOf(token.start, end, items)
         shown = f"{token.text!r} is not expected here" if token.text else "the condition ends too early"

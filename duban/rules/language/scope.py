@@ -95,7 +95,7 @@ _TASK = (
     Derived("notice_sent_now", "本次发出预警", BOOL, False, "the notice is sent in this run"),
     Derived("explained", "已有效说明", BOOL, False, "a complete explanation answers the current notice"),
     Derived("explanation_parts", "说明已填项数", NUMBER, False, "how many of reason, plan and new date are given"),
-    Derived("explained_at", "说明时间", DATETIME, True, "when the notice was answered"),
+    Derived("answered_at", "答复时间", DATETIME, True, "when the last notice was answered, as it counts (C9)"),
     Derived("explained_late", "说明逾期", BOOL, False, "the last notice was answered after its deadline"),
     Derived(
         "explanation_note",

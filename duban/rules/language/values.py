@@ -262,7 +262,7 @@ class Values(ABC):
     def _count(self, node: tree.Call) -> Code:
         if len(node.arguments) != 1:
             raise LanguageError("count(list) takes one list", node.start, node.end)
-        listed = self._of_type(node.arguments[0], *LISTS)
+        listed = self._of_type(node.arguments[0], *sorted(LISTS))
         return Code(f"len({listed.source} or ())", NUMBER, unknown=listed.unknown)
 
     def _captures(self, node: tree.Call) -> Code:
@@ -283,6 +283,8 @@ class Values(ABC):
         try:
             pattern = compiled_pattern(text)
         except PatternError as error:
+            if isinstance(node, tree.Name):  # told where the pack writes it
+                return name
             raise LanguageError(f"not a pattern: {error}", node.start, node.end) from None
         if captures and not pattern.groups:
             raise LanguageError("captures needs a pattern with a group in ( )", node.start, node.end)
