@@ -105,8 +105,8 @@ def test(files: FilesArgument = None, config: MaybeConfig = None, as_json: JsonO
     """Run the tests written in rules files, on a simulated clock."""
     path = config or Path("duban.yaml")
     if files or (config is None and not path.exists()):
-        packs: list[str | Path] = ["guide", *(files or ["guide_tests"])]
-        report = run_tests(load_rules(packs))
+        own: list[str | Path] = [*files] if files else ["guide_tests"]
+        report = run_tests(load_rules(["guide", *own]))
     else:
         loaded = load_config(path)
         book, calendar = check_everything(loaded)
