@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -87,11 +88,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=False)
 def _options(
-    debug: bool = typer.Option(False, "--debug", help="show tracebacks"),
+    debug: bool = typer.Option(False, "--debug", help="show tracebacks"),  # noqa: ARG001 - taken out by main
     version: bool = typer.Option(False, "--version", help="print the version", is_eager=True),
 ) -> None:
-    if debug:
-        os.environ["DUBAN_DEBUG"] = "1"
     if version:
         print(__version__)
         raise typer.Exit
@@ -101,9 +100,11 @@ def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, _on_signal)
     signal.signal(signal.SIGINT, _on_signal)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a broken emoji in a cell must not end a command
+        sys.stdout.reconfigure(errors="backslashreplace")
+    debug = bool(os.environ.get("DUBAN_DEBUG")) or "--debug" in sys.argv
     if "--debug" in sys.argv:  # wherever it stands
         sys.argv.remove("--debug")
-        os.environ["DUBAN_DEBUG"] = "1"
     try:
         code = app(standalone_mode=False) or 0
         sys.stdout.flush()
@@ -113,14 +114,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except BaseException as error:  # noqa: BLE001 - the one handler: every error becomes a sentence and a code
-        code = explained(error)
+        code = explained(error, debug=debug)
     raise SystemExit(code)
 
 
-def explained(error: BaseException) -> int:
+def explained(error: BaseException, *, debug: bool = False) -> int:
     """Say in one sentence what went wrong, and return the exit code."""
-    if os.environ.get("DUBAN_DEBUG"):
-        traceback.print_exception(error)
+    if debug:
+        sys.stderr.write(_without_secrets("".join(traceback.format_exception(error))))
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     if isinstance(error, (Interrupted, KeyboardInterrupt)) or type(error).__name__ == "Abort":
         console.print("interrupted: what was done up to here is recorded; run the command again to go on")
@@ -129,11 +130,16 @@ def explained(error: BaseException) -> int:
         console.print(str(error))
         return 3 if isinstance(error, ConnectorError) else 2
     if hasattr(error, "format_message"):  # the command line's own usage errors
-        console.print(f"{error.format_message().rstrip('.')}; duban --help lists the commands")
+        said = error.format_message().strip().rstrip(".")  # nothing where the help was shown instead
+        console.print(f"{said}; duban --help lists the commands" if said else "name a command of the list above")
         return 2
-    what = f"{type(error).__name__}: {error}"
+    what = _without_secrets(f"{type(error).__name__}: {error}")
     console.print(f"a bug in duban {__version__}: {what}; run again with --debug and report it")
     return 1
+
+
+def _without_secrets(text: str) -> str:
+    return str(import_module("duban.connectors.http").redact(text))  # not needed, and slow to import, without a bug
 
 
 def _on_signal(_number: int, _frame: FrameType | None) -> None:

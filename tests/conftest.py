@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
+
+# The machine may be slow and shared: no test fails for its speed. On CI the same examples every time; elsewhere new ones.
+settings.register_profile("duban", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("duban")
 
 
 @pytest.fixture(autouse=True)

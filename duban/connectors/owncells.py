@@ -54,7 +54,9 @@ def _as_option(value: OwnValue, column: Column, zone: ZoneInfo) -> OwnCell:
 
 def _as_number(value: OwnValue, column: Column, zone: ZoneInfo) -> OwnCell:
     number = parse_number(value) if isinstance(value, str) else value
-    if isinstance(number, (int, float)):
+    # "007" would come back as 7 and be written again for ever
+    kept = isinstance(number, (int, float)) and (not isinstance(value, str) or number_text(number) == value.strip())
+    if kept and isinstance(number, (int, float)):
         return OwnCell(float(number))
     return OwnCell(None, f"the column {column.name} is a number and cannot hold {_text(value, zone)!r}; make it text")
 
