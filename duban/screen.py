@@ -134,10 +134,11 @@ class Screen:
 
     def _troubles(self, pulled: Sequence[Pulled]) -> None:
         for table in pulled:
+            place = escape(f"{table.source}/{table.table}")
             if table.error is not None:
-                self.out.print(f"[red]{table.source}/{table.table}: {self.say(table.read)}[/] {escape(table.error)}")
+                self.out.print(f"[red]{place}: {self.say(table.read)}[/] {escape(table.error)}")
             for note in table.notes:
-                self.out.print(f"[yellow]{table.source}/{table.table}:[/] {escape(note)}")
+                self.out.print(f"[yellow]{place}:[/] {escape(note)}")
         if any(table.read != "complete" for table in pulled):
             self.out.print(self.say("incomplete"))
 
@@ -163,7 +164,7 @@ class Screen:
         self._changes(result.plan.changes)
         self._failures(result.failures)
         for ref, names in result.restored:
-            self.out.print(f"[yellow]{self.say('restored', ref, '、'.join(names))}[/]")
+            self.out.print(f"[yellow]{escape(self.say('restored', ref, '、'.join(names)))}[/]")
         self._messages(result.messages)
         self._afterwords(result.plan, result.looked.pulled)
         written = sum(1 for each in result.written if each.outcome == "written")
@@ -173,7 +174,7 @@ class Screen:
         """Print what became of a saved plan."""
         counts = Counter(each.outcome for each in written)
         self._failures([each for each in written if each.outcome != "written"])
-        failed = len(written) - counts["written"] - counts["stale"]
+        failed = len(written) - counts["written"] - counts["stale"] - counts["held"]
         self.out.print(self.say("applied", counts["written"], counts["stale"], failed))
 
     def _changes(self, changes: Iterable[Change]) -> None:
@@ -204,7 +205,7 @@ class Screen:
 
     def _failures(self, failures: Iterable[Written]) -> None:
         for failure in failures:
-            self.out.print(f"[red]{failure.ref}[/] {escape(failure.error or failure.outcome)}")
+            self.out.print(f"[red]{escape(str(failure.ref))}[/] {escape(failure.error or failure.outcome)}")
 
     def _afterwords(self, plan: Plan, pulled: Sequence[Pulled]) -> None:
         for problem in plan.problems:
@@ -212,9 +213,10 @@ class Screen:
         for table in pulled:
             if table.mapping is not None and table.mapping.missing_own and table.live:
                 missing = self.say("missing_own", "、".join(table.mapping.missing_own))
-                self.out.print(f"[yellow]{table.source}/{table.table}:[/] {missing}")
+                self.out.print(f"[yellow]{escape(f'{table.source}/{table.table}')}:[/] {escape(missing)}")
         for held in plan.held:
-            self.out.print(f"[bold red]{self.say('held', held.source, held.table, held.changes, held.limit)}[/]")
+            text = self.say("held", held.source, held.table, held.changes, held.limit)
+            self.out.print(f"[bold red]{escape(text)}[/]")
         if any(plan.is_shadow(change.ref) for change in plan.changes):
             self.out.print(self.say("shadow"))
 

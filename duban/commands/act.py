@@ -6,6 +6,7 @@ import logging
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,19 +24,21 @@ from duban.commands.options import (
     print_json,
     wall,
 )
-from duban.commands.session import Session, session
+from duban.commands.session import Session, secrets_of, session
 from duban.commands.stopping import STOP
 from duban.logs import start_logging
 from duban.notify.channels import LogChannel
 from duban.progress import progress
-from duban.sync.apply import Writer
+from duban.sync.apply import Writer, Written
 from duban.sync.cycle import Means, Result, run_cycle
 from duban.sync.daemon import Beat, Daemon, Outcome
 from duban.sync.ledger import Run
-from duban.sync.planfile import apply_plan, read_plan
+from duban.sync.planfile import apply_plan, must_fit, read_plan
 from duban.sync.pulling import Watch
 from duban.sync.report import applied_document, sync_document
 from duban.sync.turns import turns
+
+_RESULTS = {0: "complete", 3: "incomplete", 4: "held"}
 
 
 def register(app: typer.Typer) -> None:
@@ -76,18 +79,24 @@ def apply(
         sources = {source.name: source for source in s.setup.sources}
         writer = Writer(sources, {}, s.ledger, {}, s.now, STOP, bars.writing)
         name = uuid.uuid4().hex
+        must_fit(saved, s.setup)
         with turns(ledger_file(s.config), STOP)():
             s.ledger.begin(Run(name, saved.now, wall(), "apply", s.config.fingerprint))
             written = apply_plan(saved, s.setup, s.ledger, writer, run=name, now=s.now)
             done = sum(1 for each in written if each.outcome == "written")
-            result = "complete" if done == len(written) else "incomplete"
-            s.ledger.end(name, result, {"written": done}, at=wall())
+            code = _applied_code(written)
+            s.ledger.end(name, _RESULTS[code], {"written": done}, at=wall())
         bars.close()
         if as_json:
             print_json(applied_document(written, name))
         else:
             s.screen.applied(written)
-    raise typer.Exit(0 if done == len(written) else 3)
+    raise typer.Exit(code)
+
+
+def _applied_code(written: Sequence[Written]) -> int:
+    rest = {each.outcome for each in written} - {"written"}
+    return 0 if not rest else 4 if rest == {"held"} else 3
 
 
 def run(
@@ -100,7 +109,7 @@ def run(
     os.environ["TZ"] = "UTC"
     time.tzset()
     with session(config, None, source, writing=True) as s:
-        start_logging(as_json=json_logs)
+        start_logging(as_json=json_logs, secrets=secrets_of(s.config))
         turn = turns(ledger_file(s.config), STOP)
 
         def cycle(name: str, now: datetime) -> Outcome:
@@ -124,7 +133,9 @@ def _announce(s: Session, beats: list[Beat]) -> None:
 def outcome_of(result: Result, seconds: float) -> Outcome:
     """Return what the daemon's log line says of a cycle."""
     traffic = list(result.requests.values())
-    errors = "; ".join(table.error for table in result.looked.pulled if table.error)
+    troubles = [table.error for table in result.looked.pulled if table.error]
+    troubles += [each.error or each.outcome for each in result.failures[:1]]
+    errors = "; ".join(dict.fromkeys((*troubles, *result.plan.problems)))
     counts = {
         "items": sum(len(table.items) for table in result.looked.pulled),
         "written": sum(1 for each in result.written if each.outcome == "written"), "failed": len(result.failures),
@@ -134,5 +145,5 @@ def outcome_of(result: Result, seconds: float) -> Outcome:
     }  # fmt: skip
     if errors:
         counts["error"] = errors
-    names = {0: "complete", 3: "incomplete", 4: "held"}
-    return Outcome(result.exit_code != 3, names[result.exit_code], counts)
+    read = any(table.read == "complete" for table in result.looked.pulled)
+    return Outcome(read, _RESULTS[result.exit_code], counts)

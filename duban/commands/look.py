@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from duban.commands.options import DEFAULT, AcceptOption, ConfigOption, JsonOption, NowOption, SourceOption, print_json
+from duban.commands.options import (
+    DEFAULT,
+    AcceptOption,
+    ConfigOption,
+    JsonOption,
+    NowOption,
+    SourceOption,
+    print_json,
+    save_json,
+)
 from duban.commands.session import session
 from duban.commands.stopping import STOP
 from duban.progress import progress
@@ -78,7 +86,7 @@ def plan(
         bars.close()
         document = plan_document(made, s.config.fingerprint, s.config.zone)
         if output is not None:
-            output.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            save_json(output, document)
         if as_json:
             print_json(document)
         else:
@@ -90,10 +98,11 @@ def explain(
     what: Annotated[str, typer.Argument(metavar="CODE_OR_REF", help="a code, or source/table/record")],
     config: ConfigOption = DEFAULT,
     now: NowOption = None,
+    source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain every rule tried on one item: the values it saw, and where the time went."""
-    with session(config, now, None) as s, progress(as_json) as bars:
+    with session(config, now, source) as s, progress(as_json) as bars:
         looked = look(s.setup, s.ledger, now=s.now, watch=Watch(bars.reading, STOP))
         bars.close()
         explanations = explained(looked, s.setup, what)

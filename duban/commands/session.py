@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from duban.assembly import close, ledger_file, make_setup
 from duban.commands.options import parse_now
 from duban.commands.stopping import STOP
 from duban.config import Config, load_config
 from duban.connectors.limits import LocalGates, Pace, Slots
+from duban.connectors.settings import Secret
 from duban.screen import Screen
 from duban.sync.ledger import Ledger, LedgerSlots
 from duban.sync.setup import Setup
@@ -51,6 +53,13 @@ def session(
             close(setup)
             if slots is not None:
                 slots.close()
+
+
+def secrets_of(config: Config) -> tuple[str, ...]:
+    """Return everything secret that a configuration holds, to be kept out of texts."""
+    values = [getattr(source, name) for source in config.sources for name in type(source).model_fields]
+    password = urlsplit(config.state.reveal()).password
+    return (*(value.reveal() for value in values if isinstance(value, Secret)), *([password] if password else []))
 
 
 def _shared(slots: LedgerSlots | None, config: Config) -> Slots | None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from duban.assembly import ledger_file
-from duban.commands.options import DEFAULT, ConfigOption, NowOption, parse_now, print_json
+from duban.commands.options import DEFAULT, ConfigOption, NowOption, parse_now, print_json, save_json
 from duban.commands.session import opened_ledger
 from duban.commands.stopping import STOP
 from duban.config import load_config
@@ -39,7 +39,7 @@ def export_state(
     if output is None:
         print_json(document)
     else:
-        output.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        save_json(output, document)
 
 
 def import_state(
@@ -52,8 +52,8 @@ def import_state(
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         document = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise StateError(f"{file} is not a state document: {error}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StateError(f"{file} is not a state document: {error}; duban state export makes one") from None
     with turns(ledger_file(loaded), STOP)(), opened_ledger(loaded, writing=True) as ledger:
         ledger.import_state(document, now=parse_now(now))
     print(f"{len(document['items']) if 'items' in document else 0} items taken over; the next sync goes on from there")
@@ -65,10 +65,9 @@ def forget(
 ) -> None:
     """Delete all that is remembered of an item: the next cycle judges it as one never seen."""
     loaded = load_config(config)
-    parts = what.split("/")
-    target = Ref(*parts) if len(parts) == 3 else what
+    parts = what.split("/", 2)
     with turns(ledger_file(loaded), STOP)(), opened_ledger(loaded, writing=True) as ledger:
-        gone = ledger.forget(target)
+        gone = (ledger.forget(Ref(*parts)) if len(parts) == 3 else ()) or ledger.forget(what)
     if not gone:
         raise StateError(f"nothing is remembered of {what}; duban state export shows what is")
     print("\n".join(f"forgotten: {ref}" for ref in gone))

@@ -24,7 +24,6 @@ from duban.item import Field, Person, Value
 _SEPARATORS = re.compile(r"([、,，;；/\r\n]+)")
 _NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)?(\.\d+)?(E[+-]?\d{1,3})?", re.ASCII)
 _REMEMBERED = 20_000
-_SHORT = 64  # texts up to this length repeat (departments, stages, codes) and are kept once
 
 
 class Bad:
@@ -151,6 +150,7 @@ def split_text(text: str) -> tuple[str, ...]:
 
 def _text_reader(reading: _Reading) -> Converter:
     zone, aliases = reading.zone, reading.aliases
+    known: dict[str, str] = {}  # texts that repeat (stages, links, standards) are kept once; unique ones fill it only
 
     def read(cell: Cell) -> Converted:
         text = cell.strip() if type(cell) is str else text_of(cell, zone)
@@ -159,7 +159,7 @@ def _text_reader(reading: _Reading) -> Converter:
         if aliases:
             parts = _SEPARATORS.split(text)
             text = "".join(part if place % 2 else reading.canonical(part.strip()) for place, part in enumerate(parts))
-        return sys.intern(text) if len(text) <= _SHORT and type(text) is str else text
+        return known.setdefault(text, text) if len(known) < _REMEMBERED else known.get(text, text)
 
     return read
 

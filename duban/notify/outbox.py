@@ -6,7 +6,7 @@ it. Each mark must be durable when its call returns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, Protocol
@@ -74,19 +74,23 @@ class Delivery(NamedTuple):
 
 
 def drain(
-    outbox: Outbox, channels: Sequence[Channel], now: datetime, pace: Pace, *, source: str | None = None
-) -> list[Delivery]:
+    outbox: Outbox, channels: Sequence[Channel], now: datetime, pace: Pace, *, source: str | None = None,
+    quiet: Collection[tuple[str, str]] = (),
+) -> list[Delivery]:  # fmt: skip
     """Send every message that is due, and say what became of each.
 
     ``channels`` are asked in their order until one takes the message. An error costs only that message its turn; it
     waits longer after each. A channel that takes nothing now (``AuthError``, ``Unavailable``) is not asked again in
-    this drain; when all are like that, the rest stays queued without an attempt.
+    this drain; when all are like that, the rest stays queued without an attempt. Rows of ``quiet`` tables, as
+    (source, table), keep what waits: a table that went back to shadow mode sends nothing.
     Raises ``Interrupted`` between two messages when ``pace`` is told to stop; what was done is then recorded.
     """
     closed: dict[str, str] = {}  # channel -> why it takes nothing in this drain
     deliveries = []
     for waiting in outbox.pending_messages(now=now, source=source):
         pace.sleep(0)
+        if (waiting.ref.source, waiting.ref.table) in quiet:
+            continue
         open_channels = [channel for channel in channels if channel.name not in closed]
         if not open_channels:
             why = "; ".join(closed.values()) or "there is no channel to send by"

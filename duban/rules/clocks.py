@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from duban.rules.clock import Mode
@@ -62,6 +63,12 @@ class ClockReading:
         return self.state == LATE
 
 
+@cache
+def _absent(hours: float, mode: Mode) -> ClockReading:
+    """The reading of a clock that does not apply: one for the nine rows in ten that have none."""
+    return ClockReading(NOT_APPLICABLE, mode, timedelta(hours=hours))
+
+
 Part = Callable[[Context, World], Any]
 
 
@@ -82,8 +89,8 @@ class ClockRule:
     def __call__(self, context: Context, world: World) -> ClockReading:
         """Return how the clock stands for an item at the world's moment."""
         parameter = world.params[self.within]
-        duration, mode = timedelta(hours=parameter["hours"]), parameter["mode"]
-        absent = ClockReading(NOT_APPLICABLE, mode, duration)
+        absent = _absent(parameter["hours"], parameter["mode"])
+        duration, mode = absent.duration, absent.mode
         start = self.start(context, world) if self.when is None or self.when(context, world) else None
         if start is None:
             return absent

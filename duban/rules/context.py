@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from duban.item import Item, Person, fields_of
+from duban.item import Item, Person, fields_of, places_of
 from duban.rules.memory import Alert, Memory
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ class Context:
     # --- the item and its neighbours
 
     def get(self, key: str) -> Any:
-        """Return a field's value by key."""
-        return self.item.get(key)
+        """Return a field's value by key, as ``Item.get`` does."""
+        place = places_of(self.item.kind).get(key)
+        return None if place is None else self.v[place]
 
     @property
     def project(self) -> Context:

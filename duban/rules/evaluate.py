@@ -203,8 +203,8 @@ class Judging:
         """Return what judging says of one item."""
         frozen = not context.table.complete or context.item.ref in self.snapshot.doubtful
         rules = self.rules_for(context).rules
-        held = {*context.hits, *(context.memory.findings if frozen else ())} & set(rules)
-        ready = [rules[rule_id] for rule_id in sorted(held)]
+        held = (*context.hits, *context.memory.findings) if frozen else context.hits
+        ready = [rules[rule_id] for rule_id in sorted(set(held)) if rule_id in rules]
         findings = tuple(self._finding(each, context) for each in ready)
         self._escalate(context, ready)
         sla, sla_due = self._sla(context)

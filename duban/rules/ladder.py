@@ -147,7 +147,8 @@ def _start(context: Context, explanation: Explanation) -> Alert:
     """Return the stored state, completed where an import left gaps (C25), forgotten where nobody was told of it."""
     alert = context.memory.alert
     if alert.shadow and context.table.live:
-        return Alert()
+        # A cycle of its own: the keys of what was told before shadow mode must not silence the new notice.
+        return Alert(cycle=alert.cycle + 1)
     if alert.state in OUTSTANDING:
         return _by_rules_in_force(context, replace(alert, notices=max(1, alert.notices)))
     if alert.state == EXPLAINED and alert.accepted_due is None and explanation.new_due is not None:

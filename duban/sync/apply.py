@@ -21,7 +21,7 @@ from duban.sync.ledger.values import IntentState
 from duban.sync.plan import Change
 from duban.sync.setup import Source
 
-Outcome = Literal["written", "failed", "unknown", "stale", "skipped"]
+Outcome = Literal["written", "failed", "unknown", "stale", "held", "skipped"]
 Progress = Callable[[str, str, int, int], None]  # source, table, rows done, rows to do
 _STATES: Mapping[str, IntentState] = {"written": "done", "failed": "failed", "unknown": "unknown"}
 _CLOSE_EVERY = 100  # receipts: outcomes are noted in steps, a killed run reads the rest back

@@ -7,21 +7,31 @@ from datetime import datetime
 
 from duban.connectors.owncells import OwnValue
 from duban.rules.evaluate import Finding, Verdict
+from duban.wording import Language
 
 LONGEST = 500
+_PUNCTUATION: Mapping[Language, tuple[str, str]] = {"zh": ("：", "……（另有{}条）"), "en": (": ", "… ({} more)")}
+_LOST = "(not found)"  # guide/writeback.yaml
 _CLOCKED = frozenset({"issue", "dispute", "risk"})
 
 
-def own_values(verdict: Verdict, now: datetime) -> dict[str, OwnValue]:
-    """Return what duban's own cells of a row should hold; a key that is not there leaves the cell as it is (C8)."""
+def own_values(
+    verdict: Verdict, now: datetime, language: Language = "zh", *, unread: bool = False
+) -> dict[str, OwnValue]:
+    """Return what duban's own cells of a row should hold; a key that is not there leaves the cell as it is (C8).
+
+    ``unread`` says that a table with tasks was never read: an upstream task that is not found may be there.
+    """
     values: dict[str, OwnValue] = {
         "alert_level": verdict.level,
         "alert_rules": ",".join(verdict.rules) or None,
-        "alert_text": alert_text(verdict.findings) or None,
+        "alert_text": alert_text(verdict.findings, language) or None,
         "checked_at": now,
     }
     if verdict.item.kind == "task":
         values |= _task_values(verdict)
+        if unread and _LOST in verdict.upstream:
+            del values["upstream_state"]
     elif verdict.item.kind in _CLOCKED:
         values |= {
             "sla_due": verdict.sla_due,
@@ -50,15 +60,16 @@ def _task_values(verdict: Verdict) -> Mapping[str, OwnValue]:
     return values
 
 
-def alert_text(findings: tuple[Finding, ...]) -> str:
+def alert_text(findings: tuple[Finding, ...], language: Language = "zh") -> str:
     """Return one line per finding, 500 characters at most; the last line says how many did not fit."""
-    lines = [f"{finding.rule} {finding.name}：{finding.text}" for finding in findings]
+    colon, rest = _PUNCTUATION[language]
+    lines = [f"{finding.rule} {finding.name}{colon}{finding.text}" for finding in findings]
     text = "\n".join(lines)
     if len(text) <= LONGEST:
         return text
     kept: list[str] = []
     for line in lines:
-        more = f"……（另有{len(lines) - len(kept)}条）"
+        more = rest.format(len(lines) - len(kept))
         if len("\n".join([*kept, line, more])) > LONGEST:
             return "\n".join([*kept, more]) if kept else text[: LONGEST - 1] + "…"
         kept.append(line)

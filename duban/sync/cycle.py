@@ -26,6 +26,7 @@ from duban.rules.evaluate import Judgement, Snapshot, evaluate, human_fingerprin
 from duban.rules.memory import Memory
 from duban.sync.apply import Progress as WriteProgress
 from duban.sync.apply import Writer, Written
+from duban.sync.collector import calm_collector
 from duban.sync.ledger import Cycle, Intent, Ledger, Run, TableMemory, changed
 from duban.sync.ledger import Message as Queued
 from duban.sync.plan import Plan, make_plan
@@ -86,6 +87,7 @@ class Means:
     turn: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
+@calm_collector()
 def look(setup: Setup, ledger: Ledger, *, now: datetime, watch: Watch | None = None) -> Looked:
     """Read and judge at ``now``; nothing is written anywhere, the ledger included."""
     return judge(setup, ledger, pull_all(setup, ledger.tables(), watch or Watch()), now=now)
@@ -96,28 +98,36 @@ def judge(setup: Setup, ledger: Ledger, pulled: Sequence[Pulled], *, now: dateti
     known = ledger.tables()
     views: dict[tuple[str, str], TableView] = {}
     items: list[Item] = []
-    doubtful: list[Item] = []
     for table in pulled:
         key = (table.source, table.table)
         views[key] = _view(table, known.get(key))
         complete = table.read == "complete"
         rows = list(table.items) if complete else list(ledger.items(*key))
         items += rows if rows or complete else list(table.items)
-        if complete and ledger.count(*key) != len(rows):
-            there = {item.ref for item in rows}
-            doubtful += (item for item in ledger.items(*key) if item.ref not in there)
     for source in setup.others:
         for key, view in _remembered(source, known):
             views[key] = view
             items += ledger.items(*key)
-    items += doubtful
     memories = ledger.memories(views, read=items)
+    doubtful = [item for table in pulled for item in _unseen(table, ledger, memories)]
+    items += doubtful
     snapshot = Snapshot(views, items, memories, frozenset(item.ref for item in doubtful))
     judgement = evaluate(
         setup.book, snapshot, now=now, zone=setup.zone, calendar=setup.calendar, directory=setup.directory,
         language=setup.language,
     )  # fmt: skip
     return Looked(now, pulled, snapshot, judgement)
+
+
+def _unseen(table: Pulled, ledger: Ledger, memories: Mapping[Ref, Memory]) -> Iterable[Item]:
+    """Return the rows of the mirror that a complete read did not show. The mirror is only walked when it has another
+    number of rows, or when a row is new: it may have come in the place of one that is missing."""
+    if table.read != "complete":
+        return ()
+    key, there = (table.source, table.table), {item.ref for item in table.items}
+    if ledger.count(*key) == len(there) and there <= memories.keys():
+        return ()
+    return (item for item in ledger.items(*key) if item.ref not in there)
 
 
 def _view(table: Pulled, known: TableMemory | None) -> TableView:
@@ -154,8 +164,11 @@ def _remembered(
 
 def plan_of(looked: Looked, setup: Setup, ledger: Ledger, *, release: bool = False) -> Plan:
     """Return the plan of what was seen, without the messages that were told before."""
+    tables = looked.snapshot.tables.values()
+    unread = any("task" in table.mapped and not table.complete and not table.known for table in tables)
     return make_plan(
-        looked.judgement, looked.pulled, setup, now=looked.now, told=_told(looked, ledger), release=release
+        looked.judgement, looked.pulled, setup, now=looked.now, told=_told(looked, ledger), release=release,
+        unread=unread,
     )  # fmt: skip
 
 
@@ -168,6 +181,7 @@ def _told(looked: Looked, ledger: Ledger) -> set[str]:
     return ledger.told(keys[True]) | ledger.told(keys[False], shadow=True)
 
 
+@calm_collector()
 def run_cycle(
     setup: Setup, ledger: Ledger, *, now: datetime, run: str, clock: Callable[[], datetime],
     means: Means | None = None, release: bool = False,
@@ -193,8 +207,11 @@ def run_cycle(
         sources = {source.name: source for source in setup.sources}
         writer = Writer(sources, schemas, ledger, intents, now, means.watch.stop, means.writing)
         written = writer.write(plan.writable)
+        quiet = {(table.source, table.table) for table in pulled if not table.live}
         deliveries = [
-            d for source in setup.sources for d in drain(ledger, means.channels, now, means.pace, source=source.name)
+            d
+            for source in setup.sources
+            for d in drain(ledger, means.channels, now, means.pace, source=source.name, quiet=quiet)
         ]
         requests = {source.name: _since(before[source.name], source.connector.traffic) for source in setup.sources}
         result = Result(run, looked, plan, written, _messages(plan, deliveries), requests, restored)

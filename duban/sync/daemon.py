@@ -38,7 +38,8 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one cycle went, for its log line. ``good`` is false when something could not be read, written or sent."""
+    """How one cycle went, for its log line. ``good`` is false when nothing of the source could be read: then it is
+    asked less often. One bad row or table does not make the others wait."""
 
     good: bool
     result: str
@@ -70,6 +71,7 @@ class Daemon:
         self._busy = {beat.source: threading.Lock() for beat in beats}
         self._due = times.schedule()
         self._scheduler = schedule.Scheduler()
+        self._noted: dict[str, datetime] = {}  # until when a late source was spoken of
         self.skipped = 0
 
     def run(self) -> None:
@@ -103,18 +105,20 @@ class Daemon:
         if now < self._due[source].next_due or self._stop.is_set():
             return
         if not self._busy[source].acquire(blocking=False):
-            self.skipped += 1
-            _LOG.warning(
-                "cycle_skipped source=%s: the last cycle still runs",
-                source,
-                extra={"action": "cycle_skipped", "source": source},
-            )
-            self._set(
-                source,
-                Due(now + self._interval(source), self._due[source].last_ok, self._due[source].consecutive_failures),
-            )
+            self._skip(source, now)
             return
+        self._noted.pop(source, None)
         self._pool.submit(self._run, source, now)
+
+    def _skip(self, source: str, now: datetime) -> None:
+        """Say once per interval that a source is late. When it is due next is the running cycle's word alone: it may
+        end at this very moment."""
+        if now < self._noted.get(source, now):
+            return
+        self._noted[source] = now + self._interval(source)
+        self.skipped += 1
+        extra = {"action": "cycle_skipped", "source": source}
+        _LOG.warning("cycle_skipped source=%s: the last cycle still runs", source, extra=extra)
 
     def _guard(self) -> None:
         """A clock that was set back must not silence a source: nothing is due later than one interval from now."""
@@ -153,11 +157,11 @@ class Daemon:
         known = self._due[source]
         failures = 0 if outcome.good else known.consecutive_failures + 1
         pause = self._interval(source) if outcome.good else self._backed_off(source, failures)
-        self._set(source, Due(now + pause, now if outcome.good else known.last_ok, failures))
         shown = " ".join(f"{name}={value}" for name, value in outcome.counts.items())
-        level = logging.INFO if outcome.good else logging.WARNING
+        level = logging.INFO if outcome.good and outcome.result != "incomplete" else logging.WARNING
         extra = {"action": "cycle", "source": source, "result": outcome.result, **outcome.counts}
         _LOG.log(level, "cycle source=%s result=%s %s", source, outcome.result, shown, extra=extra)
+        self._set(source, Due(now + pause, now if outcome.good else known.last_ok, failures))
 
     def _backed_off(self, source: str, failures: int) -> timedelta:
         interval = self._interval(source)
@@ -169,4 +173,8 @@ class Daemon:
 
     def _set(self, source: str, due: Due) -> None:
         self._due[source] = due
-        self._times.set_schedule(source, due)
+        try:
+            self._times.set_schedule(source, due)
+        except Exception as error:  # noqa: BLE001 - kept for after a restart only: no reason to end, or to miss a cycle
+            extra = {"action": "schedule_not_kept", "source": source}
+            _LOG.warning("schedule_not_kept source=%s: %s", source, error, extra=extra)

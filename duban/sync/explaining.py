@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from duban.errors import ConfigError
-from duban.item import Ref
 from duban.rules.explain import Explanation, explain
 from duban.sync.cycle import Looked
 from duban.sync.setup import Setup
@@ -16,8 +15,7 @@ def explained(looked: Looked, setup: Setup, what: str) -> list[Explanation]:
     Raises ``ConfigError`` with the nearest code when there is none.
     """
     items = looked.snapshot.items
-    parts = what.split("/")
-    refs = [item.ref for item in items if item.code == what or (len(parts) == 3 and item.ref == Ref(*parts))]
+    refs = [item.ref for item in items if what in {item.code, str(item.ref)}]
     if not refs:
         near = nearest(what, [item.code for item in items if item.code])
         hint = f"; did you mean {near}?" if near else "; duban findings lists them"

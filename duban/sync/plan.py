@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from duban.connectors.base import Cell
 from duban.connectors.columns import TableMapping
-from duban.connectors.owncells import own_cell, same
+from duban.connectors.owncells import OwnValue, own_cell, same
 from duban.item import Ref, Value
 from duban.notify.message import Message, compose
 from duban.rules.evaluate import Judgement, Verdict
@@ -23,6 +23,7 @@ from duban.sync.pulling import Pulled
 from duban.sync.setup import HoldLimits, Setup
 
 SHARE_FROM = 50  # rows: below this the share of a table says nothing
+_ROUNDING = 1e-6  # 0.29 * 100 is 28.999999999999996, and 29 rows of 100 are not more than the share
 
 
 class CellChange(NamedTuple):
@@ -95,9 +96,10 @@ def make_plan(
     now: datetime,
     told: Collection[str] = (),
     release: bool = False,
+    unread: bool = False,
 ) -> Plan:
     """Return the plan of a judgement. ``told`` are the keys of messages that were told before; ``release`` lets held
-    tables go."""
+    tables go; ``unread`` says that some table with tasks was never read."""
     tables = {(table.source, table.table): table for table in pulled if table.read == "complete" and table.mapping}
     changes: list[Change] = []
     problems: dict[str, None] = {}
@@ -106,7 +108,8 @@ def make_plan(
         table = tables.get((verdict.item.ref.source, verdict.item.ref.table))
         if verdict.frozen or table is None or table.mapping is None:
             continue
-        cells = _cells(verdict, table.mapping, setup, now, problems)
+        wanted = own_values(verdict, now, setup.language, unread=unread)
+        cells = _cells(verdict, wanted, table.mapping, setup, problems)
         if cells:
             changes.append(Change(verdict.item.ref, verdict.item.code, cells, verdict.rules))
         elif table.mapping.own:
@@ -119,9 +122,9 @@ def make_plan(
 
 
 def _cells(
-    verdict: Verdict, mapping: TableMapping, setup: Setup, now: datetime, problems: dict[str, None]
+    verdict: Verdict, wanted: Mapping[str, OwnValue], mapping: TableMapping, setup: Setup, problems: dict[str, None]
 ) -> tuple[CellChange, ...]:
-    wanted, own = own_values(verdict, now), dict(verdict.item.own)
+    own = dict(verdict.item.own)
     cells = []
     for key, column in mapping.own.items():
         if key not in wanted or same(wanted[key], own.get(key)):
@@ -142,7 +145,7 @@ def _held(changes: Sequence[Change], tables: Iterable[Pulled], limits: HoldLimit
         rows = len(table.items)
         if count > limits.records:
             yield Held(table.source, table.table, count, f"records: {limits.records}")
-        elif rows >= SHARE_FROM and count > limits.share * rows:
+        elif rows >= SHARE_FROM and count > limits.share * rows + _ROUNDING:
             yield Held(table.source, table.table, count, f"share: {limits.share:g} of {rows} rows")
 
 

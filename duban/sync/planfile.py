@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +19,9 @@ from duban.connectors.base import Schema
 from duban.connectors.columns import TableMapping, map_columns
 from duban.connectors.own import own_of
 from duban.connectors.owncells import OwnValue, own_cell, own_value, same
-from duban.errors import ConnectorError, PlanError
+from duban.errors import ConfigError, ConnectorError, PlanError
 from duban.item import Ref, Value
-from duban.sync.apply import NoIntents, Writer, Written
+from duban.sync.apply import NoIntents, Outcome, Writer, Written
 from duban.sync.ledger import Intent, Ledger
 from duban.sync.ledger.values import Cycle
 from duban.sync.plan import CellChange, Change
@@ -46,22 +47,62 @@ def read_plan(path: Path) -> SavedPlan:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PlanError(f"there is no plan {path}; make one with 'duban plan -o {path}'") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PlanError(f"{path} is not a plan: {error}; make one with 'duban plan -o {path}'") from None
     if not isinstance(data, dict) or not data.keys() >= _KEYS or data["version"] != 1:
         raise PlanError(f"{path} is not a plan of this version; make one with 'duban plan -o {path}'")
     try:
-        changes = [_saved_change(change) for change in data["changes"]]
-        now = datetime.fromisoformat(data["now"])
+        return _saved_plan(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PlanError(f"{path} is damaged ({error!r}); make it again with 'duban plan -o {path}'") from None
-    return SavedPlan(now, str(data["config"]), changes, data["messages"], data["held"])
+
+
+def _saved_plan(data: Mapping[str, Any]) -> SavedPlan:
+    changes = [_saved_change(change) for change in _list(data["changes"])]
+    if len({ref for ref, *_ in changes}) < len(changes):
+        raise ValueError("a row stands there twice")
+    now = datetime.fromisoformat(data["now"])
+    if now.tzinfo is None:
+        raise ValueError("now has no offset")
+    held = [{"source": _text(table["source"]), "table": _text(table["table"])} for table in _list(data["held"])]
+    return SavedPlan(now, _text(data["config"]), changes, _list(data["messages"]), held)
 
 
 def _saved_change(data: Mapping[str, Any]) -> tuple[Ref, str, list[tuple[str, str, Any, Any]], tuple[str, ...]]:
-    ref = Ref(data["source"], data["table"], data["record"])
-    cells = [(name, cell["field"], cell["before"], cell["after"]) for name, cell in data["cells"].items()]
-    return ref, data["code"], cells, tuple(data["rules"])
+    ref = Ref(_text(data["source"]), _text(data["table"]), _text(data["record"]))
+    cells = [
+        (name, _text(cell["field"]), _value(cell["before"]), _value(cell["after"]))
+        for name, cell in data["cells"].items()
+    ]
+    return ref, _text(data["code"]), cells, tuple(_text(rule) for rule in _list(data["rules"]))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return value
+
+
+def _value(value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if value is not None and not isinstance(value, str) and not number:
+        raise TypeError(f"{value!r} is nothing that an own cell holds")
+    return value
+
+
+def must_fit(saved: SavedPlan, setup: Setup) -> None:
+    """Raise ``PlanError`` when the configuration is not the one that the plan was made with."""
+    if saved.config != setup.fingerprint:
+        raise PlanError(
+            "the configuration, rules, calendar or directory changed since this plan was made; "
+            "make it again with 'duban plan'"
+        )
 
 
 def apply_plan(
@@ -71,11 +112,7 @@ def apply_plan(
 
     Raises ``PlanError`` when the configuration is not the one that the plan was made with.
     """
-    if saved.config != setup.fingerprint:
-        raise PlanError(
-            "the configuration, rules, calendar or directory changed since this plan was made; "
-            "make it again with 'duban plan'"
-        )
+    must_fit(saved, setup)
     held = {(table["source"], table["table"]) for table in saved.held}
     sources = {source.name: source for source in setup.sources}
     outcomes: dict[Ref, Written] = {}
@@ -84,7 +121,7 @@ def apply_plan(
         changes = [change for change in saved.changes if (change[0].source, change[0].table) == key]
         refused = _refusal(key, held, sources)
         if refused is not None:
-            outcomes.update((ref, Written(ref, "skipped", refused)) for ref, *_ in changes)
+            outcomes.update((ref, Written(ref, *refused)) for ref, *_ in changes)
             continue
         found, rest = _compare(changes, sources[key[0]], key[1], setup.zone, writer)
         ready += found
@@ -94,14 +131,16 @@ def apply_plan(
     return [outcomes[ref] for ref, *_ in saved.changes]
 
 
-def _refusal(key: tuple[str, str], held: set[tuple[str, str]], sources: Mapping[str, Source]) -> str | None:
+def _refusal(
+    key: tuple[str, str], held: set[tuple[str, str]], sources: Mapping[str, Source]
+) -> tuple[Outcome, str] | None:
     source = sources.get(key[0])
     if source is None or key[1] not in source.modes:
-        return f"the configuration has no table {key[0]}/{key[1]} any more"
+        return "skipped", f"the configuration has no table {key[0]}/{key[1]} any more; make a new plan"
     if source.modes[key[1]] != "live":
-        return f"the table {key[0]}/{key[1]} is in shadow mode; set mode: live to write into it"
+        return "skipped", f"the table {key[0]}/{key[1]} is in shadow mode; set mode: live to write into it"
     if key in held:
-        return f"the table {key[0]}/{key[1]} was held; look at the plan and run 'duban sync --yes'"
+        return "held", f"the table {key[0]}/{key[1]} was held; look at the plan and run 'duban sync --yes'"
     return None
 
 
@@ -115,13 +154,13 @@ def _compare(
         schema = source.connector.describe(table)
         mapping = map_columns(settings, schema)
         rows = _own_cells(source, table, schema, mapping, zone)
-    except ConnectorError as error:
+    except (ConnectorError, ConfigError) as error:
         return [], [Written(ref, "failed", str(error)) for ref, *_ in changes]
     writer.schemas = {**writer.schemas, (source.name, table): schema}
     ready, rest = [], []
     for ref, code, cells, rules in changes:
         own = rows.get(ref.record)
-        problem = "the row is not there any more" if own is None else _stale(cells, own, zone)
+        problem = "the row is not there any more; make a new plan" if own is None else _stale(cells, own, zone)
         if problem is not None:
             rest.append(Written(ref, "stale", problem))
             continue
@@ -160,7 +199,9 @@ def _cell_change(cell: tuple[str, str, Any, Any], mapping: TableMapping, zone: Z
     name, key, before, after = cell
     column = mapping.own.get(key)
     if column is None:
-        return f"the own column {name} is gone; make a new plan"
+        return f"{name} ({key}) is no own column of this table, or not any more; make a new plan"
+    if column.name != name:  # edited, or renamed since: what somebody looked at is not what would be written
+        return f"the plan names the column {name!r} for {key}, which is {column.name!r}; make a new plan"
     wanted = _revived(after, key, zone)
     made = own_cell(wanted, column, zone)
     return made.problem or CellChange(column.id, column.name, key, _revived(before, key, zone), wanted, made.cell)

@@ -168,11 +168,11 @@ def _suspicion(reading: Reading, schema: Schema, known: TableMemory | None) -> s
     advice = "if that is right, run once with --accept-missing"
     if known.rows and not there:
         return f"the tool returned no rows, there were {known.rows} before; {advice}"
-    if known.rows >= 4 and there * 2 < known.rows:
+    if there * 2 < known.rows:
         return f"only {there} of {known.rows} rows are left; {advice}"
     columns = known.columns.get("columns", {})
     kept = sum(1 for column in schema.columns if column.id in columns)
-    if len(columns) >= 4 and kept * 2 < len(columns):
+    if kept * 2 < len(columns):
         return f"only {kept} of {len(columns)} columns are left; {advice}"
     return None
 

@@ -157,7 +157,8 @@ def applied_document(written: Sequence[Written], run: str) -> dict[str, Any]:
         "version": 1, "run": run,
         "changes": {
             "planned": len(outcomes), "written": outcomes.count("written"), "stale": outcomes.count("stale"),
-            "failed": len(outcomes) - outcomes.count("written") - outcomes.count("stale"),
+            "held": outcomes.count("held"),
+            "failed": sum(1 for outcome in outcomes if outcome not in {"written", "stale", "held"}),
         },
         "outcomes": [
             {"source": w.ref.source, "table": w.ref.table, "record": w.ref.record, "outcome": w.outcome}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from duban.errors import StateError
+from duban.errors import Interrupted, StateError
 
 _PATIENCE = 120.0  # seconds that one run waits for another
 
@@ -22,7 +22,8 @@ _PATIENCE = 120.0  # seconds that one run waits for another
 def turns(
     ledger_file: Path | None, stop: threading.Event, patience: float = _PATIENCE
 ) -> Callable[[], AbstractContextManager[None]]:
-    """Return what a cycle holds while it judges and writes. Raises ``StateError`` when another run keeps the ledger."""
+    """Return what a cycle holds while it judges and writes. Raises ``StateError`` when another run keeps the ledger,
+    ``Interrupted`` when asked to stop while waiting for it."""
     inside = threading.Lock()
 
     @contextmanager
@@ -47,7 +48,9 @@ def _wait(handle: int, ledger_file: Path, stop: threading.Event, patience: float
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= until or stop.wait(0.05):
+            if stop.wait(0.05):
+                raise Interrupted("stopped on request while another duban was at work; nothing was changed") from None
+            if time.monotonic() >= until:
                 raise StateError(f"another duban is at work on {ledger_file}; wait for it or stop it") from None
         else:
             return

@@ -298,3 +298,18 @@ def test_our_own_writes_are_no_update_by_a_person(tmp_path: Path) -> None:
 
 def rules_of(result: Result, record: str) -> tuple[str, ...]:
     return next(v.rules for v in result.looked.judgement.verdicts if v.item.ref.record == record)
+
+
+def test_after_a_time_in_shadow_the_new_notice_is_told(tmp_path: Path) -> None:
+    box = Box()
+    d = desk(tmp_path, channels=(box,))
+    d.sync(NOW)
+    d.mode = "shadow"
+    d.edit("r1", 状态="待审核", 成果物链接="https://x", 提交审核时间=None)
+    d.sync("2024-07-25 10:00")
+    d.edit("r1", 状态="进行中")
+    d.sync("2024-07-25 11:00")
+    d.mode = "live"
+    d.sync("2024-07-26 10:00")
+    assert d.cells("r1")["预警时间"] == "2024-07-26 10:00"
+    assert [m.template for m in box.kept if m.code == "T-1"].count("进度预警通知") == 2

@@ -121,7 +121,7 @@ def test_a_slow_cycle_never_overlaps_itself(world: World) -> None:
     gate = threading.Event()
     world.behave = {"slow": lambda: Outcome(gate.wait(10), "complete", {})}
     made, _ = daemon(world, [Beat("slow", 60), Beat("other", 60)])
-    until(lambda: world.count("slow") == 1)
+    until(lambda: world.count("slow") == 1 and world.count("other") == 1)
     for minute in range(1, 4):
         world.now = START + timedelta(minutes=minute, seconds=minute)
         until(lambda wanted=minute + 1: world.count("other") == wanted)

@@ -40,7 +40,7 @@ def decode(column: Column, value: Any, zone: ZoneInfo) -> Cell:
         return None
     try:
         cell = _DECODERS[column.type](value, zone)
-    except (TypeError, ValueError, OverflowError, KeyError):
+    except (TypeError, ValueError, OverflowError, KeyError, AttributeError):
         raise BadCellError(_text(value, zone) or "") from None
     if column.raw and column.raw.get("type") == "richText" and isinstance(cell, str):
         return cell.rstrip("\n") or None  # rich text always ends with a line break, a cleared one is nothing else
@@ -64,12 +64,18 @@ def _text(value: Any, zone: ZoneInfo) -> str | None:
 
 
 def _number(value: Any, _: ZoneInfo) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    """A formula may give its number as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _percent(value: Any, zone: ZoneInfo) -> float:
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        return _number(value.rstrip().removesuffix("%"), zone)
     return round(_number(value, zone) * 100, 9)  # 0.29 * 100 is 28.999999999999996
 
 
@@ -99,10 +105,14 @@ def _texts(value: Any, zone: ZoneInfo) -> tuple[str, ...]:
 
 
 def _people(value: Any, _: ZoneInfo) -> tuple[Person, ...]:
-    return tuple(
-        Person(part, "") if isinstance(part, str) else Person(part["id"], part.get("name") or part.get("email") or "")
+    found = tuple(
+        Person(part, "") if isinstance(part, str)
+        else Person(str(part.get("id") or ""), str(part.get("name") or part.get("email") or ""))
         for part in _listed(value)
-    )
+    )  # fmt: skip
+    if not all(person.id or person.name for person in found):
+        raise ValueError
+    return found
 
 
 def _links(value: Any, _: ZoneInfo) -> tuple[str, ...]:
@@ -111,7 +121,7 @@ def _links(value: Any, _: ZoneInfo) -> tuple[str, ...]:
 
 def _attachments(value: Any, _: ZoneInfo) -> tuple[str, ...]:
     """Names, not links: the links die after two hours."""
-    return tuple(str(part.get("filename") or part["url"]) for part in _listed(value))
+    return tuple(part if isinstance(part, str) else str(part.get("filename") or part["url"]) for part in _listed(value))
 
 
 _PLURAL = {"multi_select", "person", "links", "attachment", "unknown"}

@@ -71,16 +71,16 @@ class AirtableConnector:
             known.served.add(table)
         found = _named(known.tables, wanted)
         if found is None:
-            names = ", ".join(f"{entry['name']} ({entry['id']})" for entry in known.tables)
+            names = ", ".join(f"{entry.get('name')} ({entry.get('id')})" for entry in known.tables)
             raise Rejected(f"base {base} has no table {wanted!r}; its tables: {names or 'none that the token sees'}")
         self._labels[str(found["id"])] = table
         try:
             columns = tuple(column_of(entry) for entry in found["fields"])
-            raw = {"id": found["id"], "primary": found["primaryFieldId"]}
-        except (KeyError, TypeError) as error:
+            raw = {"id": found["id"], "primary": found.get("primaryFieldId") or columns[0].id}
+        except (KeyError, TypeError, IndexError) as error:
             shape = "has an unknown shape; the next cycle asks again"
             raise Unavailable(f"Airtable's description of table {table} {shape}") from error
-        return Schema(columns, title=str(found["name"]), raw=raw)
+        return Schema(columns, title=str(found.get("name") or ""), raw=raw)
 
     def _base(self, table: str) -> str:
         return self._tables[table].base or self._settings.base
@@ -94,12 +94,14 @@ class AirtableConnector:
         """Yield all rows; see the contract. The service names no total."""
         target = self._table(table, schema)
         wanted = {column.id: column for column in schema.columns if column.id in set(columns)}
+        # Cells are asked for by the ids of their fields; a server that keys them by name all the same is understood.
+        known = {column.name: column for column in wanted.values()} | wanted
         address = f"https://airtable.com/{target.base.id}/{target.name}"
         # What an empty list of fields means is not known: ask for the primary field instead.
         asked = list(wanted) or [schema.raw["primary"]]
         for records in pages_of(target, {"fields": asked}):
             try:
-                yield Page([self._row(record, wanted, address) for record in records])
+                yield Page([self._row(record, known, address) for record in records])
             except (KeyError, TypeError, AttributeError) as error:
                 raise Unavailable(
                     f"Airtable answers table {table} with records of an unknown shape; the next cycle tries again"
@@ -108,17 +110,17 @@ class AirtableConnector:
     def _row(self, record: dict[str, Any], columns: Mapping[str, Column], address: str) -> Row:
         cells: dict[str, Cell] = {}
         bad: dict[str, str] = {}
-        for name, value in record["fields"].items():
-            column = columns.get(name)
+        for key, value in (record.get("fields") or {}).items():
+            column = columns.get(key)
             if column is None:
                 continue
             try:
                 cell = decode(column, value, self._zone)
             except BadCellError as error:
-                bad[name] = str(error)
+                bad[column.id] = str(error)
             else:
                 if cell is not None:
-                    cells[name] = cell
+                    cells[column.id] = cell
         return Row(record["id"], cells, f"{address}/{record['id']}", bad)
 
     # --- writing
@@ -133,6 +135,6 @@ class AirtableConnector:
 
 
 def _named(tables: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any] | None:
-    by_id = (entry for entry in tables if entry["id"] == wanted)
-    by_name = (entry for entry in tables if entry["name"] == wanted)
+    by_id = (entry for entry in tables if entry.get("id") == wanted)
+    by_name = (entry for entry in tables if entry.get("name") == wanted)
     return next(by_id, None) or next(by_name, None)

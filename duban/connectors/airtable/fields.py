@@ -33,7 +33,7 @@ def column_of(field: Mapping[str, Any]) -> Column:
     kind = str(field.get("type"))
     known = _type_of(field)
     choices = _options(field).get("choices")
-    names = tuple(str(choice["name"]) for choice in choices) if isinstance(choices, list) else None
+    names = tuple(map(_name, choices)) if isinstance(choices, list) else None
     return Column(
         id=str(field["id"]),
         name=str(field.get("name", "")),
@@ -43,6 +43,10 @@ def column_of(field: Mapping[str, Any]) -> Column:
         options=names if known in {"select", "multi_select"} else None,
         raw=dict(field),
     )
+
+
+def _name(choice: Any) -> str:
+    return str(choice.get("name") or "") if isinstance(choice, Mapping) else str(choice)
 
 
 def _options(field: Mapping[str, Any]) -> Mapping[str, Any]:

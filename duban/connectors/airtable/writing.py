@@ -122,7 +122,7 @@ class Batches:
         ids = [f"RECORD_ID()='{row.record}'" for row in rows]
         names = sorted({name for row in rows for name in row.fields})
         pages = pages_of(self._table, {"formula": f"OR({','.join(ids)})", "fields": names})
-        return {record["id"]: record["fields"] for page in pages for record in page}
+        return {record["id"]: record.get("fields") or {} for page in pages for record in page}
 
     def _holds(self, row: Ready, held: dict[str, Any]) -> bool:
         return all(

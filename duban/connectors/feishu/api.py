@@ -71,7 +71,10 @@ class Api:
                 columns += [read_column(field) for field in data.get("items") or ()]
             except (KeyError, TypeError, AttributeError) as error:
                 raise Unavailable(f"{self._source}: Feishu sent a list of columns that cannot be read") from error
-            if not data.get("has_more"):
+            more = data.get("has_more")
+            if more is None:  # a full page then has a successor, if there is a token for it
+                more = len(data.get("items") or ()) == params["page_size"] and data.get("page_token")
+            if not more:
                 return tuple(columns)
             if not data.get("page_token") or data["page_token"] == params.get("page_token"):
                 raise Unavailable(f"{self._source}: Feishu repeats a page of the list of columns")
@@ -92,15 +95,15 @@ class Api:
 
     # --- writing
 
-    def update(self, place: Place, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Set cells of up to 500 rows: all or none. One write at a time per base, whoever of us writes.
+    def update(self, place: Place, body: bytes) -> None:
+        """Set cells of up to 500 rows, ``{records: [{record_id, fields}]}``: all or none.
 
-        Raises ``OutcomeUnknown`` when the answer was lost.
+        One write at a time per base, whoever of us writes. Raises ``OutcomeUnknown`` when the answer was lost.
         """
         gate = Limit(f"feishu:write:{place.app}", 1, 0.0)
         self._call(
             "POST", f"{place.path}/records/batch_update", "batch_update", kind="write", more_limits=(gate,),
-            params={"user_id_type": USER_ID_TYPE}, json={"records": list(entries)},
+            params={"user_id_type": USER_ID_TYPE}, json=body,
         )  # fmt: skip
 
     def close(self) -> None:

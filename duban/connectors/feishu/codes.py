@@ -129,6 +129,7 @@ CODES: Mapping[int, Code] = {
     1255005: Code(Action.RETRY, _INTERNAL),
     1255040: Code(Action.UNKNOWN, "the service did not finish in time"),
 }
+_SCOPE_CODES = frozenset({99991672, 99991679})
 NOT_READY_PAUSE = 2.0  # seconds between tries; the pages advise "later", tools wait two and more
 
 
@@ -138,6 +139,10 @@ class Refused(Rejected):
     def __init__(self, message: str, *, code: int, action: Action) -> None:
         super().__init__(message)
         self.code, self.action = code, action
+
+
+class NoScope(AuthError):
+    """The application lacks the permission for this one interface; others may be open to it."""
 
 
 class Passing(Transient):
@@ -188,7 +193,7 @@ def _refusal(source: str, answer: Answer, *, writing: bool, traffic: Traffic, se
     text = redact(f"{source}: Feishu {code}: {meaning}{_wanted(code, answer)}{_trace(answer)}", secrets)
     match action:
         case Action.AUTH:
-            return AuthError(text)
+            return NoScope(text) if code in _SCOPE_CODES else AuthError(text)
         case Action.LATER:
             return Unavailable(text)
         case Action.TOO_FAST:
@@ -215,7 +220,7 @@ def _wanted(code: int, answer: Answer) -> str:
     error = answer.body.get("error")
     if not isinstance(error, Mapping):
         return ""
-    if code in {99991672, 99991679}:
+    if code in _SCOPE_CODES:
         scopes = [str(entry.get("subject")) for entry in error.get("permission_violations") or ()]
         return f" (one of: {', '.join(scopes)})" if scopes else ""
     fields = [f"{entry.get('field')}: {entry.get('description')}" for entry in error.get("field_violations") or ()]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from duban.connectors.base import Page, Receipt, Schema, Traffic, Write
 from duban.connectors.feishu.address import Place, read_address
 from duban.connectors.feishu.api import Api
+from duban.connectors.feishu.codes import NoScope
 from duban.connectors.feishu.decode import Zones
 from duban.connectors.feishu.reading import Reading
 from duban.connectors.feishu.writing import Writing
@@ -106,8 +107,21 @@ class FeishuConnector:
     def _zones_of(self, place: Place) -> Zones:
         with self._lock:
             if place.app not in self._zones:
-                self._zones[place.app] = Zones(self._zone_named(self._api.base(place).get("time_zone")), self._zone)
+                about = self._about(place)
+                if about is None:  # only for now: the right may be given later
+                    return Zones(self._zone, self._zone)
+                self._zones[place.app] = Zones(self._zone_named(about.get("time_zone")), self._zone)
             return self._zones[place.app]
+
+    def _about(self, place: Place) -> Mapping[str, Any] | None:
+        """Return a base's own data; ``None`` without the permission for them, which is one apart from that for rows.
+
+        A base that does not exist is refused for its columns, too, and told there.
+        """
+        try:
+            return self._api.base(place)
+        except (NoScope, Rejected):
+            return None
 
     def _zone_named(self, name: Any) -> ZoneInfo:
         """Return the zone of a base's days; ours where Feishu names one that is not known."""
@@ -123,7 +137,8 @@ class FeishuConnector:
         (facts 0.7). A table may also be truly empty; so the other tables of the base are looked at: where one of them
         shows a row, the application has rights here and the answer is believed.
         """
-        if not self._api.base(place).get("is_advanced"):
+        about = self._about(place)
+        if about is not None and not about.get("is_advanced"):
             return
         others = [table for table in self._api.table_ids(place) if table != place.table][:PROBED_TABLES]
         for other in others:

@@ -75,6 +75,7 @@ def _computed(column: Column, zones: Zones) -> Decoder:
             first = value[0] if isinstance(value, list) and value else value
             if first is None or first == []:
                 return None
+            first = text(first) if isinstance(first, Mapping) else first  # a number as a text segment
             return zones.moment(first) if column.type == "datetime" else number(first)
         if kind in {5, 1001, 1002} and isinstance(value, list):
             return ", ".join(_written(zones.moment(entry)) for entry in value) or None

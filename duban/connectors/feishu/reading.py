@@ -49,8 +49,10 @@ class Reading:
             return self._api.search(self._place, names=self._names, size=self._size, token=token, peek=peek)
 
         def following(data: Mapping[str, Any]) -> str | None:
-            token = data.get("page_token")
-            if not data.get("has_more"):
+            token, more = data.get("page_token"), data.get("has_more")
+            if more is None:  # then the token alone tells, and a repeated one or an empty page that it was the last
+                more = bool(token) and token not in seen and bool(data.get("items"))
+            if not more:
                 return None
             if not token or token in seen:
                 raise Refused("Feishu repeats a page token", code=0, action=Action.RESTART)
@@ -63,7 +65,8 @@ class Reading:
 
     def _page(self, data: Mapping[str, Any]) -> Page:
         try:
-            return Page([self._row(item) for item in data.get("items") or ()], data.get("total"))
+            total = data.get("total")
+            return Page([self._row(item) for item in data.get("items") or ()], total if type(total) is int else None)
         except (KeyError, TypeError, AttributeError) as error:
             raise Unavailable("Feishu sent a page of rows that has another shape than documented") from error
 
@@ -101,7 +104,7 @@ class Reading:
         self._known = {column.name for column in columns}
 
     def _row(self, item: Mapping[str, Any]) -> Row:
-        record = str(item["record_id"])
+        record = str(item.get("record_id") or item["id"])
         cells: dict[str, Any] = {}
         bad: dict[str, str] = {}
         for name, raw in (item.get("fields") or {}).items():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
+from duban.connectors.ahead import HEAD_START
 from duban.connectors.base import Cell, Column, Receipt, Schema, Write
 from duban.connectors.feishu.address import Place
 from duban.connectors.feishu.api import MOST_IDS, Api
 from duban.connectors.feishu.codes import Action, Refused, action_of
 from duban.connectors.feishu.decode import Zones, decoder
 from duban.connectors.feishu.encode import Unwritable, encode
+from duban.connectors.http import json_body
 from duban.errors import AuthError, ConnectorError, OutcomeUnknown, Rejected, Unavailable
 
 BATCH = 500  # 1,000 by newer pages, 500 by older ones
@@ -19,6 +23,15 @@ VAGUE_TRIES, VAGUE_MOST = 2, 16  # the same batch again after a vague refusal; v
 SINGLE_REFUSALS = 50  # after so many refused rows no further batch is taken apart: each costs up to 18 requests
 
 Fields = dict[str, Any]
+
+
+class _Batch(NamedTuple):
+    """Writes, encoded by ``columns``: the request's body, and the receipts of rows that need no sending."""
+
+    writes: Sequence[Write]
+    body: bytes
+    settled: Mapping[str, Receipt]
+    columns: Mapping[str, Column]
 
 
 class Writing:
@@ -30,21 +43,38 @@ class Writing:
         self._listed_again, self._vague, self._refused = False, 0, 0
 
     def receipts(self, writes: Sequence[Write]) -> Iterator[Receipt]:
-        """Yield one receipt per write, in order, batch by batch."""
-        for batch in batches(writes, BATCH):
-            done: dict[str, Receipt] = {}
-            self._settle(batch, done, ROUNDS)
-            for write in batch:
-                yield done[write.record]
+        """Yield one receipt per write, in order, batch by batch; the next one is encoded while one is on its way."""
+        chunks = batches(writes, BATCH)
+        with ThreadPoolExecutor(1, thread_name_prefix="feishu-encode") as side:
+            coming = side.submit(self._next, chunks)
+            while (batch := coming.result()) is not None:
+                coming = side.submit(self._next, chunks, HEAD_START)
+                yield from self._sent(batch)
+
+    def _next(self, chunks: Iterator[list[Write]], wait: float = 0.0) -> _Batch | None:
+        time.sleep(wait)  # until the request before has left: encoding keeps the interpreter for itself
+        chunk = next(chunks, None)
+        return None if chunk is None else self._encoded(chunk)
+
+    def _sent(self, batch: _Batch) -> list[Receipt]:
+        if batch.columns is not self._columns:  # listed again while an earlier batch was written
+            batch = self._encoded(batch.writes)
+        done = dict(batch.settled)
+        self._send(batch, done, ROUNDS)
+        return [done[write.record] for write in batch.writes]
 
     def _settle(self, writes: Sequence[Write], done: dict[str, Receipt], rounds: int) -> None:
         """Send the writes and enter what became of each into ``done``."""
-        ready = self._encoded(writes, done)
-        if not ready:
+        batch = self._encoded(writes)
+        done.update(batch.settled)
+        self._send(batch, done, rounds)
+
+    def _send(self, batch: _Batch, done: dict[str, Receipt], rounds: int) -> None:
+        if not batch.body:
             return
-        sent = [write for write, _ in ready]
+        sent = [write for write in batch.writes if write.record not in batch.settled]
         try:
-            self._api.update(self._place, [{"record_id": write.record, "fields": fields} for write, fields in ready])
+            self._api.update(self._place, batch.body)
         except OutcomeUnknown as error:
             self._after_silence(sent, done, rounds, error)
         except (Rejected, Unavailable) as error:
@@ -52,29 +82,31 @@ class Writing:
         else:
             done.update((write.record, Receipt(write.record, "written")) for write in sent)
 
-    def _encoded(self, writes: Sequence[Write], done: dict[str, Receipt]) -> list[tuple[Write, Fields]]:
+    def _encoded(self, writes: Sequence[Write]) -> _Batch:
         """Return what can be sent, keyed by the columns' present names; the others have failed already."""
-        ready: list[tuple[Write, Fields]] = []
+        columns, zones = self._columns, self._zones
+        entries: list[dict[str, Any]] = []
+        settled: dict[str, Receipt] = {}
         for write in writes:
+            fields: Fields = {}
             try:
-                fields = {self._column(key).name: self._encode(key, cell) for key, cell in write.cells.items()}
+                for key, cell in write.cells.items():
+                    column = columns.get(key) or self._column(key)
+                    fields[column.name] = encode(column, cell, zones)
             except Unwritable as error:
-                done[write.record] = Receipt(write.record, "failed", str(error))
+                settled[write.record] = Receipt(write.record, "failed", str(error))
                 continue
             if fields:
-                ready.append((write, fields))
+                entries.append({"record_id": write.record, "fields": fields})
             else:
-                done[write.record] = Receipt(write.record, "written")
-        return ready
+                settled[write.record] = Receipt(write.record, "written")
+        return _Batch(writes, json_body({"records": entries}) if entries else b"", settled, columns)
 
     def _column(self, key: str) -> Column:
         column = self._columns.get(key)
         if column is None:
             raise Unwritable(f"the table has no column {key} any more; it was deleted")
         return column
-
-    def _encode(self, key: str, cell: Cell) -> Any:
-        return encode(self._column(key), cell, self._zones)
 
     # --- refused
 

@@ -21,7 +21,7 @@ from duban.connectors.limits import Limit, Pace
 from duban.connectors.settings import TeambitionSource
 from duban.connectors.teambition.signals import TokenRefused, TooFast, judge
 from duban.connectors.teambition.token import Signer
-from duban.errors import ConnectorError, SchemaChanged
+from duban.errors import ConnectorError, SchemaChanged, Unavailable
 
 PER_ENDPOINT, WINDOW = 40, 1.0  # facts/teambition section 2.3
 CATALOGUE_PAGE = 100
@@ -87,14 +87,14 @@ class Api:
 
         def following(answer: Mapping[str, Any]) -> str | None:
             token = str(answer.get("nextPageToken") or "")
-            if token and (token in seen or not _entries(answer)):
+            if token and (token in seen or not entries_of(answer)):
                 raise SchemaChanged(f"{what}: the pages went in a circle or ended early; the next cycle reads again")
             seen.add(token)
             return token or None
 
         for answer in pages_ahead(ask, following, _hint):
             total = answer.get("totalSize", answer.get("count"))
-            yield Slice(_entries(answer), total if type(total) is int else None)
+            yield Slice(entries_of(answer), total if type(total) is int else None)
 
     def listed(
         self, template: str, what: str, params: Mapping[str, Any] | None = None, **ids: str
@@ -108,7 +108,7 @@ class Api:
         for start in range(0, len(ids), BATCH):
             asked = ",".join(ids[start : start + BATCH])
             answer = self.get("/v3/task/query", "reading tasks back", {"taskId": asked})
-            found.update((str(task.get("id") or task.get("taskId")), task) for task in answer.get("result") or ())
+            found.update((str(task.get("id") or task.get("taskId")), task) for task in entries_of(answer))
         return found
 
     def close(self) -> None:
@@ -161,8 +161,16 @@ class Api:
             raise
 
 
-def _entries(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [entry for entry in answer.get("result") or () if isinstance(entry, dict)]
+def entries_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a list's answer: a list, null for an empty one, or an object around the list."""
+    result = answer.get("result")
+    if isinstance(result, Mapping):
+        result = next((inner for inner in result.values() if isinstance(inner, list)), result)
+    if result is None or result == "":
+        return []
+    if not isinstance(result, list):
+        raise Unavailable("the answer holds no list; the next cycle reads again")
+    return [entry for entry in result if isinstance(entry, dict)]
 
 
 def _hint(content: bytes) -> str | None:

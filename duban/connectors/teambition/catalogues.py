@@ -2,15 +2,22 @@
 
 A catalogue is fetched when the first cell asks for it, kept until the table is described again, and fetched once more
 when an id is unknown, because somebody may have added a status while we read.
+
+Names of people, priorities and board columns are optional: the app may lack the right to a list, or the service may
+not have it; then the ids stay what they are and the read goes on. Without the statuses nothing could be judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from duban.connectors.teambition.api import BATCH, Api
+from duban.connectors.teambition.api import BATCH, Api, entries_of
+from duban.connectors.teambition.signals import Forbidden
+from duban.errors import Rejected
 from duban.item import Person
+
+_MEMBERS = "reading the members' names"
 
 
 class Names:
@@ -35,18 +42,29 @@ class Catalogues:
     def __init__(self, api: Api, project: str) -> None:
         self._api, self._project = api, project
         self.statuses = Names(self._statuses)
-        self.priorities = Names(self._priorities)
-        self.stages = Names(self._stages)
+        self.priorities = Names(lambda: _if_allowed(self._priorities))
+        self.stages = Names(lambda: _if_allowed(self._stages))
         self._people: dict[str, Person] = {}
+        self._everybody: Mapping[str, str] | None = None
 
     def people(self, users: Iterable[str]) -> None:
         """Learn the names of all these people, as far as they are not known yet; strangers are called by their id."""
         unknown = [user for user in dict.fromkeys(users) if user not in self._people]
         for start in range(0, len(unknown), BATCH):
             asked = unknown[start : start + BATCH]
-            answer = self._api.post_read("/org/member/batchGet", "reading the members' names", {"userIds": asked})
-            names = {str(one.get("userId")): str(one.get("name") or "") for one in answer.get("result") or ()}
+            names = self._names_of(asked)
             self._people.update((user, Person(user, names.get(user) or user)) for user in asked)
+
+    def _names_of(self, users: Sequence[str]) -> Mapping[str, str]:
+        """Ask for these members; where that is refused, for all of them, which is a right of its own."""
+        if self._everybody is not None:
+            return self._everybody
+        asked = {"userIds": list(users)}
+        try:
+            return _member_names(entries_of(self._api.post_read("/org/member/batchGet", _MEMBERS, asked)))
+        except (Forbidden, Rejected):
+            self._everybody = _if_allowed(lambda: _member_names(self._api.listed("/org/member/list", _MEMBERS)))
+            return self._everybody
 
     def person(self, user: str) -> Person:
         """Return a person whose name was learned."""
@@ -60,7 +78,7 @@ class Catalogues:
     def _priorities(self) -> dict[str, str]:
         asked = {"organizationId": self._api.organization}
         answer = self._api.get("/v3/project/priority/list", "reading the priorities", asked)
-        return {str(one.get("priority")): str(one.get("name") or "") for one in answer.get("result") or ()}
+        return {str(one.get("priority")): str(one.get("name") or "") for one in entries_of(answer)}
 
     def _stages(self) -> dict[str, str]:
         listed = self._listed("/v3/project/{project}/stage/search", "reading the board columns")
@@ -68,3 +86,16 @@ class Catalogues:
 
     def _listed(self, template: str, what: str) -> list[dict[str, Any]]:
         return self._api.listed(template, what, project=self._project)
+
+
+def _if_allowed(fetch: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+    """Return an optional catalogue, an empty one when it is refused. Failures of the service are raised: names that
+    come and go would look like changes."""
+    try:
+        return fetch()
+    except (Forbidden, Rejected):
+        return {}
+
+
+def _member_names(members: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {str(one.get("userId") or one.get("id") or one.get("_id")): str(one.get("name") or "") for one in members}

@@ -87,15 +87,27 @@ def decode(column: Column, value: object, zone: ZoneInfo) -> Cell | Undecoded:
         title = only.get("title")
         if type(title) is str and title:  # nearly every value is this one
             return title
-    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+    entries = [_object(column, entry) for entry in (value if isinstance(value, list) else [value]) if entry is not None]
+    if any(entry is None for entry in entries):
         return Undecoded(json.dumps(value, ensure_ascii=False, default=str)[:200])
-    return _DECODE.get(column.type, _joined)(column, value, zone)
+    found = [entry for entry in entries if entry is not None]
+    return _DECODE.get(column.type, _joined)(column, found, zone) if found else None
+
+
+def _object(column: Column, entry: object) -> dict[str, Any] | None:
+    """Return an entry as an object. The older API has bare texts: of people and choices the id, else what is shown."""
+    if isinstance(entry, dict):
+        return entry
+    if not isinstance(entry, (str, int, float)):
+        return None
+    known = isinstance(column.raw, Custom) and str(entry) in column.raw.by_id
+    return {"id": str(entry)} if known or column.type == "person" else {"title": entry}
 
 
 def _title(column: Column, entry: Mapping[str, Any]) -> str:
     title = entry.get("title")
     known: Mapping[str, str] = column.raw.by_id if isinstance(column.raw, Custom) else {}
-    return str(title) if title not in {None, ""} else known.get(str(entry.get("id") or ""), "")
+    return str(title) if title not in (None, "") else known.get(str(entry.get("id") or ""), "")
 
 
 def _joined(column: Column, value: list[dict[str, Any]], zone: ZoneInfo) -> Cell | Undecoded:  # noqa: ARG001 - one signature

@@ -47,7 +47,7 @@ class TeambitionConnector:
         self._catalogues.pop(project, None)
         with _Naming(self.name, table, project):
             found = self._api.listed("/v3/project/query", "reading the project", {"projectIds": project})
-            about = next((one for one in found if str(one.get("id")) == project), None)
+            about = next((one for one in found if project in (one.get("id"), one.get("projectId"))), None)
             if about is None:
                 raise SchemaChanged("there is no such project, or the app may not see it; check its id")
             fields = self._api.listed(

@@ -136,5 +136,6 @@ class Writer:
         if task not in found:
             raise Gone("the task does not exist any more (deleted)")
         cells = found[task].get("customfields") or ()
-        value_now = next((cell.get("value") for cell in cells if cell.get("cfId") == column.id), None)
+        names = ("cfId", "customfieldId")
+        value_now = next((c.get("value") for c in cells if column.id in [c.get(name) for name in names]), None)
         return holds(column, value_now, value)

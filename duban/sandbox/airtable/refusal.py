@@ -7,7 +7,7 @@ from typing import Any
 from duban.sandbox.server import Reply
 
 
-class Refusal(Exception):  # noqa: N818 - the vendor's word: a request is refused, nothing is broken
+class Refusal(Exception):
     """A request that is refused. ``type`` without a message gives ``{"error": {"type"}}``, as the real one does for a
     dead iterator; ``bare`` gives ``{"error": "NOT_FOUND"}``, as it does for a bad path."""
 

@@ -72,7 +72,7 @@ _STATUS: Mapping[int, int] = {
 }  # fmt: skip
 
 
-class Refusal(Exception):  # noqa: N818 - the service refuses; nothing of ours went wrong
+class Refusal(Exception):
     """One refusal. ``details`` go into the answer's ``error`` object."""
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Any
 from duban.sandbox.server import Reply
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of the service, not a fault of ours
+class Refusal(Exception):
     """The service says no: an HTTP status and an (invented) text."""
 
     def __init__(self, status: int, message: str, **headers: str) -> None:

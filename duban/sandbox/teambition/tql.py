@@ -22,7 +22,7 @@ Test = Callable[[Task], bool]
 Key = Callable[[Task], Any]
 
 
-class BadQuery(Exception):  # noqa: N818 - what the user's query is, not a fault of ours
+class BadQuery(Exception):
     """The query cannot be understood."""
 
 
