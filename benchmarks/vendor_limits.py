@@ -56,6 +56,7 @@ from duban.sync.collector import calm_collector
 
 ROWS = {"airtable": 2_000, "feishu": 20_000, "teambition": 20_000}
 WRITES = 1_000
+REPEATS = {"feishu": 5}  # two requests take so little time that one push says nothing
 WINDOW = 1.0
 KEPT = {"authorization", "content-type", "x-tenant-id", "x-operator-id"}
 
@@ -222,11 +223,12 @@ def one_round(world: World, lines: Sequence[Line], turn: int) -> None:
     measured(reading, world, time.perf_counter() - begin)
     assert len(records) == reading.rows
     for writing in rest:
-        wanted = writes(mapping, records[: writing.rows], writing.cells, turn)
-        begin = time.perf_counter()
-        receipts = list(connector.push(LABEL, schema, wanted))
-        measured(writing, world, time.perf_counter() - begin)
-        assert [receipt.outcome for receipt in receipts] == ["written"] * writing.rows
+        for again in range(REPEATS.get(world.tool, 1)):
+            wanted = writes(mapping, records[: writing.rows], writing.cells, turn + again)
+            begin = time.perf_counter()
+            receipts = list(connector.push(LABEL, schema, wanted))
+            measured(writing, world, time.perf_counter() - begin)
+            assert [receipt.outcome for receipt in receipts] == ["written"] * writing.rows
     assert connector.traffic.refused == 0
     connector.close()
 

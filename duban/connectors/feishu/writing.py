@@ -46,13 +46,17 @@ class Writing:
         """Yield one receipt per write, in order, batch by batch; the next one is encoded while one is on its way."""
         chunks = batches(writes, BATCH)
         with ThreadPoolExecutor(1, thread_name_prefix="feishu-encode") as side:
-            coming = side.submit(self._next, chunks)
-            while (batch := coming.result()) is not None:
-                coming = side.submit(self._next, chunks, HEAD_START)
+            batch = self._next(chunks)
+            while batch is not None:
+                coming = side.submit(self._next_but_later, chunks)
                 yield from self._sent(batch)
+                batch = coming.result()
 
-    def _next(self, chunks: Iterator[list[Write]], wait: float = 0.0) -> _Batch | None:
-        time.sleep(wait)  # until the request before has left: encoding keeps the interpreter for itself
+    def _next_but_later(self, chunks: Iterator[list[Write]]) -> _Batch | None:
+        time.sleep(HEAD_START)  # until the request before has left: encoding keeps the interpreter for itself
+        return self._next(chunks)
+
+    def _next(self, chunks: Iterator[list[Write]]) -> _Batch | None:
         chunk = next(chunks, None)
         return None if chunk is None else self._encoded(chunk)
 
