@@ -56,7 +56,7 @@ from duban.sync.collector import calm_collector
 
 ROWS = {"airtable": 2_000, "feishu": 20_000, "teambition": 20_000}
 WRITES = 1_000
-REPEATS = {"feishu": 5}  # two requests take so little time that one push says nothing
+REPEATS = {"feishu": 11}  # two requests take so little time that one push says nothing
 WINDOW = 1.0
 KEPT = {"authorization", "content-type", "x-tenant-id", "x-operator-id"}
 

@@ -8,7 +8,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from duban.connectors.base import Traffic
-from duban.connectors.feishu.codes import CODES, Action, Passing, Refused, action_of, judge
+from duban.connectors.feishu.codes import CODES, Action, Passing, Refused, action_of, judge, went_well
 from duban.connectors.http import Answer, Transient
 from duban.errors import AuthError, ConnectorError, Unavailable
 
@@ -112,3 +112,20 @@ def test_secrets_in_an_answer_do_not_reach_the_text() -> None:
     error, _ = judged({"code": 4711, "msg": said})
     assert SECRET not in str(error)
     assert "t-0123456789abcdef0123" not in str(error)
+
+
+@pytest.mark.parametrize("content", [b'{"code":0,"data":{"records":[{}]},"msg":"success"}', b' {"code" : 0 , "data":{}}\n'])
+def test_an_echo_is_not_read_where_the_answer_begins_with_code_0(content: bytes) -> None:
+    assert went_well(content) == {"code": 0}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"code":1254043,"msg":"RecordIdNotFound"}', b'{"code":01,"msg":""}', b'{"code":0.5,"msg":""}', b"",
+        b'{"msg":"success","code":0,"data":{}}', b'{"data":{"code":0,"x":1},"code":91403}', b'{"code":"0","msg":""}',
+        b"<html>{\"code\":0,}</html>", b'{"code":0,"data":{"records":[{"record_id":"rec',
+    ],
+)  # fmt: skip
+def test_every_other_answer_is_read_as_a_whole(content: bytes) -> None:
+    assert went_well(content) is None

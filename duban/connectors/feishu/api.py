@@ -9,7 +9,7 @@ from typing import Any, Literal
 from duban.connectors.ahead import Peek
 from duban.connectors.base import Column, Traffic
 from duban.connectors.feishu.address import Place
-from duban.connectors.feishu.codes import Action, Refused, judge
+from duban.connectors.feishu.codes import Action, Refused, judge, went_well
 from duban.connectors.feishu.columns import read_column
 from duban.connectors.feishu.token import TenantToken
 from duban.connectors.http import Http
@@ -103,7 +103,7 @@ class Api:
         gate = Limit(f"feishu:write:{place.app}", 1, 0.0)
         self._call(
             "POST", f"{place.path}/records/batch_update", "batch_update", kind="write", more_limits=(gate,),
-            params={"user_id_type": USER_ID_TYPE}, json=body,
+            params={"user_id_type": USER_ID_TYPE}, json=body, gist=went_well,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -114,12 +114,14 @@ class Api:
     def _call(
         self, method: str, path: str, endpoint: str, *, kind: Literal["read", "write"] = "read",
         more_limits: Sequence[Limit] = (), params: Mapping[str, Any] | None = None, json: Any = None,
-        peek: Peek | None = None,
+        peek: Peek | None = None, gist: Callable[[bytes], Any] | None = None,
     ) -> Mapping[str, Any]:
         limits = (Limit(f"feishu:{self._app}:{endpoint}", *RATES[endpoint]), *more_limits)
 
         def once() -> Any:
-            return self._http.call(method, path, kind=kind, limits=limits, params=params, json=json, peek=peek)
+            return self._http.call(
+                method, path, kind=kind, limits=limits, params=params, json=json, peek=peek, gist=gist
+            )
 
         used = self._token.get()
         try:

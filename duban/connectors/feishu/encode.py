@@ -23,17 +23,28 @@ class Unwritable(Rejected):
 
 def encode(column: Column, cell: Cell, zones: Zones) -> Any:
     """Return the JSON value of a cell; ``None`` clears. Raises :class:`Unwritable`."""
+    return encoder(column, zones)(cell)
+
+
+def encoder(column: Column, zones: Zones) -> Callable[[Cell], Any]:
+    """Return what :func:`encode` does for one column. Raises :class:`Unwritable` where no cell of it can be sent."""
     if not column.writable:
         why = "Feishu computes it" if column.computed else "duban does not write its type"
         raise Unwritable(f"column {column.name} cannot be written: {why}")
-    if cell is None or cell in ("", ()):
-        return None
-    if column.type in {"date", "datetime"}:
-        return _moment(column, cell, zones)
-    write = _BY_TYPE.get(column.type)
-    if write is None:
-        raise Unwritable(f"column {column.name} has a type that is not written")
-    return write(column, cell)
+    write = _moments(zones) if column.type in {"date", "datetime"} else _BY_TYPE.get(column.type)
+
+    def value(cell: Cell) -> Any:
+        if cell is None or cell in ("", ()):
+            return None
+        if write is None:
+            raise Unwritable(f"column {column.name} has a type that is not written")
+        return write(column, cell)
+
+    return value
+
+
+def _moments(zones: Zones) -> Callable[[Column, Any], int]:
+    return lambda column, cell: _moment(column, cell, zones)
 
 
 def _moment(column: Column, cell: Any, zones: Zones) -> int:
