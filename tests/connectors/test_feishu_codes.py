@@ -124,7 +124,7 @@ def test_an_echo_is_not_read_where_the_answer_begins_with_code_0(content: bytes)
     [
         b'{"code":1254043,"msg":"RecordIdNotFound"}', b'{"code":01,"msg":""}', b'{"code":0.5,"msg":""}', b"",
         b'{"msg":"success","code":0,"data":{}}', b'{"data":{"code":0,"x":1},"code":91403}', b'{"code":"0","msg":""}',
-        b"<html>{\"code\":0,}</html>", b'{"code":0,"data":{"records":[{"record_id":"rec',
+        b'<html>{"code":0,}</html>', b'{"code":0,"data":{"records":[{"record_id":"rec',
     ],
 )  # fmt: skip
 def test_every_other_answer_is_read_as_a_whole(content: bytes) -> None:
