@@ -19,7 +19,7 @@ import yaml
 
 from duban.errors import ConfigError, Problem
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,14})\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,15}\Z")
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "Null": None, "~": None, "": None}
@@ -32,6 +32,20 @@ _KEY = re.compile(r"""([\w.-]+)["']?\s*:""")
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)([^@\s]+)(?=@)")
 
 Location = Sequence[str | int]
+
+
+class _Loader(_PARSER):  # type: ignore[misc]
+    """Gives nodes without working out which tag each plain scalar would have: :func:`_scalar` decides, by less."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:  # noqa: ARG002 - PyYAML's own signature
+        """Every node gets the same tag, which nobody asks for."""
+        return ""
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Nothing depends on where a node stands."""
+
+    def ascend_resolver(self) -> None:
+        """See :meth:`descend_resolver`."""
 
 
 class Document:
@@ -47,7 +61,8 @@ class Document:
         self.problems: list[Problem] = []
         self._secret_keys = tuple(secret_keys)
         self._root = self._compose(text)
-        self._hide(self._root, secret=False)
+        if self._secret_keys:
+            self._hide(self._root, secret=False)
         self.value: Any = None if self._root is None else self._data(self._root)
         if self.problems:
             raise ConfigError(self.problems)
@@ -93,7 +108,7 @@ class Document:
             raise ConfigError([Problem(self.path, len(before), len(before[-1]) + 1, message)])
         try:
             refused = list(self._refused(text))
-            root = None if refused else yaml.compose(text, Loader=_LOADER)
+            root = None if refused else yaml.compose(text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             refused = [self._unparsed(error)]
         if refused:
@@ -104,7 +119,7 @@ class Document:
         """Find what is YAML but not wanted, in the flat stream of events: it costs no memory and cannot recurse."""
         depth = 0
         event: Any
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -125,9 +140,12 @@ class Document:
 
     def _unparsed(self, error: Any) -> Problem:
         unended = "end of stream" in (error.problem or "")  # then the beginning tells more than the end
-        mark = (error.context_mark if unended else None) or error.problem_mark or error.context_mark
+        keyless = "could not find expected ':'" in (error.problem or "")  # said only on the line after
+        mark = (error.context_mark if unended or keyless else None) or error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = " ".join(filter(None, (error.context, error.problem)))
+        if keyless and "：" in self._line(line):
+            said += "; it has a full-width ：, write : and a space"
         if "${" in self._line(line) and "{" in self._line(line).replace("${", ""):
             said += '; inside { } put "${NAME}" in quotes'
         return Problem(self.path, line, column, f"not readable as YAML: {said}", self._veiled(line))
@@ -211,15 +229,32 @@ class Document:
         return start.line + 1, start.column + 1, last + 1
 
     def _inside(self, node: Any, offset: int) -> tuple[int, int] | None:
-        """Return line and column of a character of a scalar's text; ``None`` where escapes or folding hide it."""
+        """Return line and column of a character of a scalar's text; ``None`` where escapes hide it."""
         start, end = node.start_mark, node.end_mark
         if node.style == "|":
             return self._inside_block(node, offset)
         quoted = 1 if node.style in {"'", '"'} else 0
         written = self._line(start.line + 1)[start.column + quoted : end.column - quoted]
-        if start.line != end.line or written != node.value:
+        if start.line == end.line and written == node.value:
+            return start.line + 1, start.column + 1 + quoted + offset
+        return None if start.line == end.line else self._inside_folded(node, offset)
+
+    def _inside_folded(self, node: Any, offset: int) -> tuple[int, int] | None:
+        """Count what is no space: folding changes nothing else. ``None`` where that does not come out."""
+        start, end = node.start_mark, node.end_mark
+        first = (start.line + 1, 0) if node.style == ">" else (start.line, start.column + (1 if node.style else 0))
+        signs = [
+            (number, column)
+            for number in range(first[0], min(end.line + 1, len(self.lines)))
+            for column, sign in enumerate(self.lines[number])
+            if not sign.isspace() and (number, column) >= first and (number, column) < (end.line, end.column)
+        ]
+        wanted = [place for place, sign in enumerate(node.value) if not sign.isspace()]
+        written = "".join(self.lines[number][column] for number, column in signs)
+        if not written.startswith("".join(node.value.split())):
             return None
-        return start.line + 1, start.column + 1 + quoted + offset
+        found = next((count for count, place in enumerate(wanted) if place >= offset), None)
+        return None if found is None else (signs[found][0] + 1, signs[found][1] + 1)
 
     def _inside_block(self, node: Any, offset: int) -> tuple[int, int]:
         before = node.value[:offset]

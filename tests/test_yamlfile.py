@@ -98,11 +98,14 @@ def test_offsets_inside_scalars():
     assert problem.line == 7
 
 
-def test_where_escapes_or_folding_hide_the_offset_the_whole_scalar_is_shown():
-    document = Document('a: "x\\ty == 1"\nb: >\n  x ==\n  y\nc: x\n  == y\n', "x.yaml")
+def test_where_escapes_hide_the_offset_the_whole_scalar_is_shown():
+    text = 'a: "x\\ty == 1"\nb: >\n  x ==\n  y\nc: x\n  == y\nd: "x\\ty\n  == 1"\n'
+    document = Document(text, "x.yaml")
     assert under(document.problem(("a",), "m", offset=4, width=2)) == '"x\\ty == 1"'
-    assert under(document.problem(("b",), "m", offset=2, width=2)) == ">"
-    assert under(document.problem(("c",), "m", offset=2, width=2)) == "x"
+    for key, line in (("b", 3), ("c", 6)):  # folding changes nothing but spaces
+        found = document.problem((key,), "m", offset=2, width=2)
+        assert (under(found), found.line) == ("==", line)
+    assert document.problem(("d",), "m", offset=6, width=2).line == 7
 
 
 def test_an_empty_value_is_shown_at_its_key():

@@ -18,21 +18,31 @@ from pydantic import ValidationError
 
 from duban.errors import ConfigError, Problem
 from duban.rules.entries import ClockEntry, Expectation, LadderEntry, RuleEntry, RulesFile, SuppressionEntry, TestEntry
+from duban.rules.parameters import parameter_faults
 from duban.yamlfile import Document, nearest, read_document
 
 _WORD = re.compile(r"'([^']*)'")
+_NAME = re.compile(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff%]*")
+MOST_PROBLEMS = 200  # nobody reads more at once
 _SENTENCES = {
     "model_type": "here must stand keys with values, like id: TEAM-01",
     "dict_type": "here must stand keys with values",
     "mapping_type": "here must stand keys with values",
     "tuple_type": "a list is needed here, like [a, b]",
     "list_type": "a list is needed here, like [a, b]",
-    "string_type": "a text is needed here",
+    "string_type": "a text is needed here; put it in quotes",
+    "int_type": "a whole number is needed here",
+    "float_type": "a number is needed here",
     "bool_parsing": "true or false is needed here",
     "bool_type": "true or false is needed here",
 }
 # guide_tests holds the tests of the guide: laid over it by `duban rules test`, of no use to a cycle.
-SHIPPED = {"guide": ("guide.yaml", "messages.yaml"), "guide_tests": ("guide_tests.yaml",)}
+SHIPPED = {
+    "guide": ("guide.yaml", "messages.yaml"),
+    "guide_tests": tuple(
+        f"tests/{part}.yaml" for part in ("kickoff", "rhythm", "tasks", "events", "ladder", "closing")
+    ),
+}
 # Parameters that the engine itself reads: the ladder, the calendar's week, the state of a clock.
 ENGINE_PARAMS = frozenset({
     "explain", "escalate_after_explain", "lag_unit", "due_on_nonworkday", "review_stops_lag", "weekly_lookback_weeks",
@@ -92,6 +102,8 @@ class Book:
     tests: tuple[tuple[TestEntry, Place], ...] = ()
     param_places: Mapping[str, Place] = field(default_factory=dict)
     pattern_places: Mapping[str, Place] = field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
+    superseded: frozenset[str] = frozenset()  # words of what a later file put aside: they count as used
 
     def enabled(self) -> Iterable[Rule]:
         """Yield the rules that are on."""
@@ -138,9 +150,19 @@ def merge(documents: Sequence[Document]) -> Book:
 def structure_problems(document: Document) -> tuple[RulesFile | None, list[Problem]]:
     """Check a file against the form of rules files: (the file, []) or (None, every mistake)."""
     try:
-        return RulesFile.model_validate(document.value), []
+        content = RulesFile.model_validate(document.value)
     except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_input=False)
+        return None, _structure_problems(document, error)
+    problems = [
+        document.problem(("params", name, *part), message)
+        for name, value in content.params.items()
+        for part, message in parameter_faults(name, value)
+    ]
+    return (None, problems) if problems else (content, [])
+
+
+def _structure_problems(document: Document, error: ValidationError) -> list[Problem]:
+    mistakes = error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
     words: dict[tuple[Any, ...], list[str]] = {}
     problems = []
     for mistake in mistakes:
@@ -150,7 +172,7 @@ def structure_problems(document: Document) -> tuple[RulesFile | None, list[Probl
         else:
             problems.append(_structure_problem(document, location, dict(mistake)))
     problems += [_choice_problem(document, location, known) for location, known in words.items()]
-    return None, sorted(problems, key=lambda problem: (problem.line, problem.column))
+    return sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
 def _location(document: Document, location: Sequence[str | int]) -> tuple[str | int, ...]:
@@ -176,6 +198,15 @@ def _choice_problem(document: Document, location: tuple[str | int, ...], known: 
         if part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int):
             value = value[part]
     return document.problem(location, f"must be one of {', '.join(dict.fromkeys(known))}{_hint(value, known)}")
+
+
+def words_of(value: Any) -> set[str]:
+    """Return every text of plain data and every name that these texts are made of."""
+    if isinstance(value, str):
+        return {value, *_NAME.findall(value)}
+    if isinstance(value, Mapping):
+        return set().union(*map(words_of, value.values()))
+    return set().union(*map(words_of, value)) if isinstance(value, (list, tuple)) else set()
 
 
 def _hint(word: Any, known: Iterable[str]) -> str:
@@ -212,18 +243,24 @@ class _Merger:
         self.suppression: list[tuple[SuppressionEntry, Place]] = []
         self.messages: dict[str, Any] = {}
         self.tests: list[tuple[TestEntry, Place]] = []
+        self.documents: list[Document] = []
+        self.superseded: set[str] = set()
 
     def take(self, document: Document) -> None:
         content, problems = structure_problems(document)
+        self.documents.append(document)
         self.problems += problems
         if content is None:
             return
         self._parameters(document, content)
         self.patterns |= content.patterns
         self.pattern_places |= {name: Place(document, ("patterns", name)) for name in content.patterns}
-        self.pairs |= {name: frozenset((a, b) for a, b in rows) for name, rows in content.tables.items()}
+        self._pairs(document, content)
+        for name in content.clocks.keys() & self.clocks.keys():
+            self.superseded |= words_of(self.clocks[name][0].model_dump())
         self.clocks |= {name: (entry, Place(document, ("clocks", name))) for name, entry in content.clocks.items()}
         if content.ladder is not None:
+            self.superseded |= words_of(self.ladder[0].model_dump()) if self.ladder else set()
             self.ladder = content.ladder, Place(document, ("ladder",))
         self.suppression += [
             (entry, Place(document, ("suppression", i))) for i, entry in enumerate(content.suppression)
@@ -240,6 +277,13 @@ class _Merger:
             seen.add(entry.id)
             self._rule(document.value["rules"][index], place)
 
+    def _pairs(self, document: Document, content: RulesFile) -> None:
+        for name, rows in content.tables.items():
+            self.pairs[name] = frozenset(rows)
+            for index, row in enumerate(rows):
+                if row in rows[:index]:
+                    self.problems.append(document.problem(("tables", name, index), "this pair stands here twice"))
+
     def _parameters(self, document: Document, content: RulesFile) -> None:
         for name, value in content.params.items():
             before = self.params.get(name)
@@ -254,7 +298,13 @@ class _Merger:
 
     def _rule(self, raw: Mapping[str, Any], place: Place) -> None:
         rule_id = str(raw["id"])
-        self.raw.setdefault(rule_id, {}).update(raw)
+        known = self.raw.setdefault(rule_id, {})
+        before, now = _kinds(known), _kinds(raw)
+        if before and now and not before & now:
+            message = f"{rule_id} is a rule of {', '.join(sorted(before))} already; a new rule needs an id of its own"
+            self.problems.append(place.problem(message, part=("of",)))
+        self.superseded |= words_of([value for key, value in known.items() if key in raw])
+        known.update(raw)
         places = self.places.setdefault(rule_id, {})
         places |= {key: Place(place.document, (*place.location, key)) for key in raw}
 
@@ -268,10 +318,11 @@ class _Merger:
             if lacking:
                 self.problems.append(self._unfinished(rule, lacking))
         if self.problems:
-            raise ConfigError(self.problems)
+            raise ConfigError(self.problems[:MOST_PROBLEMS])
         return Book(
             rules, self.params, self.patterns, self.pairs, self.clocks, self.ladder, tuple(self.suppression),
-            self.messages, tuple(self.tests), self.param_places, self.pattern_places,
+            self.messages, tuple(self.tests), self.param_places, self.pattern_places, tuple(self.documents),
+            frozenset(self.superseded),
         )  # fmt: skip
 
 
@@ -284,6 +335,11 @@ class _Merger:
             message = f"there is no rule {rule.id} to change, and as a new one it lacks {', '.join(lacking)}"
             message += f"; did you mean {near!r}?" if near else ""
         return rule.place(lacking[0]).problem(message)
+
+
+def _kinds(raw: Mapping[str, Any]) -> set[str]:
+    of = raw.get("of", ())
+    return {of} if isinstance(of, str) else set(of)
 
 
 def _both_numbers(left: Any, right: Any) -> bool:

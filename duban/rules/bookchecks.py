@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
-
-from pydantic import ValidationError
 
 from duban.item import KINDS
 from duban.rules.book import ENGINE_PARAMS, Rule
-from duban.rules.calendar import parse_windows
 from duban.rules.compilation import Compilation
-from duban.rules.entries import ClockParameter, LadderEntry
-from duban.rules.language.scope import field_names
+from duban.rules.entries import LadderEntry
+from duban.rules.language.scope import field_names, symbols
+from duban.rules.parameters import missing_faults, parameter_faults
+from duban.rules.unused import check_chosen, check_silenced, check_unused
 from duban.yamlfile import nearest
 
 
@@ -50,6 +48,9 @@ def check_book(work: Compilation) -> None:
             clocks = [name for name, value in work.book.params.items() if isinstance(value, Mapping)]
             work.add(place.problem(_no_such("clock parameter", entry.within, clocks), part=("within",)))
         work.used.add(entry.within)
+        work.read.add(entry.within)
+        if entry.stop_when and not entry.stop:
+            work.add(place.problem("there is no stop, so this is never asked", part=("stop_when",), on_key=True))
     _check_ladder(work)
     for silence, place in work.book.suppression:
         for kind in silence.of:
@@ -58,6 +59,11 @@ def check_book(work: Compilation) -> None:
             if not any(fnmatchcase(rule, pattern) for rule in work.book.rules):
                 work.add(place.problem(_no_such("rule", pattern, work.book.rules), part=("keep", index)))
     _check_params(work)
+    for rule in work.book.rules.values():
+        check_chosen(work, rule)
+    check_silenced(work)
+    check_unused(work)
+    work.asked.clear()
 
 
 # --- the ladder
@@ -93,55 +99,16 @@ def _rules_of(entry: LadderEntry) -> Iterable[tuple[tuple[str | int, ...], str]]
 
 
 def _check_params(work: Compilation) -> None:
+    read = (work.used if work.problems else work.read) | work.book.superseded
+    known = [name for name in work.book.params if name in work.used or name in ENGINE_PARAMS]
     for name, place in work.book.param_places.items():
-        if name not in work.used and name not in ENGINE_PARAMS:
-            known = [other for other in work.book.params if other in work.used | ENGINE_PARAMS]
-            work.add(place.problem(f"no rule uses the parameter {name}{_hint(name, known)}", on_key=True))
-        for part, message in _faults(name, work.book.params[name]):
+        if name not in read and name not in ENGINE_PARAMS:
+            taken = [kind for kind in KINDS if name in symbols(kind)]
+            why = f"; of a {taken[0]} it is a field, give it another name" if taken else _hint(name, known)
+            work.add(place.problem(f"no rule uses the parameter {name}{why}", on_key=True))
+        value = work.book.params[name]
+        for part, message in (*parameter_faults(name, value), *missing_faults(name, value)):
             work.add(place.problem(message, part=part))
-
-
-def _faults(name: str, value: Any) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Yield (part, sentence) for everything that is wrong with a parameter's value."""
-    if isinstance(value, Mapping):
-        try:
-            ClockParameter.model_validate(value)
-        except ValidationError as error:
-            for mistake in error.errors(include_url=False, include_input=False):
-                part = tuple(str(step) for step in mistake["loc"])
-                if mistake["type"] == "missing":
-                    yield (), f"the parameter {name} has no {'.'.join(part)!r}; write {{hours: 24, mode: workday24}}"
-                else:
-                    yield part, f"the parameter {name}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-    elif name in _VALID:
-        wanted, valid = _VALID[name]
-        if not valid(value):
-            near = nearest(value, wanted.replace(" or ", " ").split()) if isinstance(value, str) else None
-            yield (), f"the parameter {name} must be {wanted}" + (f"; did you mean {near!r}?" if near else "")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _are_windows(value: Any) -> bool:
-    try:
-        return isinstance(value, list) and bool(parse_windows(value))
-    except ValueError:
-        return False
-
-
-# What the engine itself reads; the others are typed by the conditions that use them.
-_VALID: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
-    "lag_unit": ("workday or calendar", lambda value: value in {"workday", "calendar"}),
-    "due_on_nonworkday": ("as_is or next_workday", lambda value: value in {"as_is", "next_workday"}),
-    "review_stops_lag": ("true or false", lambda value: isinstance(value, bool)),
-    "weekly_lookback_weeks": ("a whole number from 1 on", lambda value: isinstance(value, int) and 1 <= value <= 520),
-    "sla_soon_fraction": ("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
-    "work_windows": ('a list of windows, like ["09:00-12:00", "13:00-18:00"]', _are_windows),
-    "explain": ("{hours, mode}", lambda _: False),
-    "escalate_after_explain": ("{hours, mode}", lambda _: False),
-}
 
 
 def _no_such(what: str, name: str, known: Iterable[str]) -> str:

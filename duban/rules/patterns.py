@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import re2
@@ -12,6 +13,7 @@ import re2
 Search = Callable[[str, "str | None"], "bool | None"]
 Captures = Callable[[str, "str | None"], tuple[str, ...]]
 
+_MOST_CAPTURES = 500
 _CHARACTER = re.compile(r"\\u([0-9A-Fa-f]{4})")
 
 
@@ -31,6 +33,16 @@ def compiled(pattern: str) -> Any:
         raise PatternError(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)) from None
 
 
+@cache
+def found_everywhere(pattern: str) -> bool:
+    """Tell whether a pattern is found in any text whatever, the empty one included; false for one that is wrong."""
+    try:
+        search = compiled(pattern).search
+    except PatternError:
+        return False
+    return all(search(text) is not None for text in ("", "甲", "a1 \n-", "0"))
+
+
 def searcher(patterns: Mapping[str, str]) -> tuple[Search, Captures]:
     """Return the two functions of the language: search (true, false, unknown) and captures of the first group.
 
@@ -46,7 +58,8 @@ def searcher(patterns: Mapping[str, str]) -> tuple[Search, Captures]:
     def captures(name: str, text: str | None) -> tuple[str, ...]:
         if text is None:
             return ()
-        found = (match[1] for match in find(name).finditer(text))
+        # One search is linear; as many as a text has characters would not be.
+        found = (match[1] for match in islice(find(name).finditer(text), _MOST_CAPTURES))
         return tuple(dict.fromkeys(part for part in found if part))
 
     return search, captures

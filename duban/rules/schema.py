@@ -17,6 +17,9 @@ from duban.rules.recipients import OVER, ROLES
 
 _TOOLS = ("feishu", "teambition", "airtable", "workbook")
 
+_TIME = "[0-9０-９]{1,2}[:：][0-9０-９]{2}"
+_WINDOW = rf"^\s*{_TIME}\s*[-–—~－～]\s*{_TIME}\s*$"
+
 
 def rules_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a rules file."""
@@ -36,15 +39,20 @@ def rules_schema() -> dict[str, Any]:
 def _params(params: dict[str, Any]) -> None:
     plain = [{"type": kind} for kind in ("number", "boolean", "string")]
     params["additionalProperties"] = {
-        "anyOf": [*plain, {"type": "array"}, {"$ref": "#/$defs/ClockParameter"}],
+        "anyOf": [
+            *plain,
+            {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            {"$ref": "#/$defs/ClockParameter"},
+        ],
     }
     params["properties"] = {name: {} for name in sorted(ENGINE_PARAMS)} | {
         "lag_unit": {"enum": ["workday", "calendar"]},
         "due_on_nonworkday": {"enum": ["as_is", "next_workday"]},
         "review_stops_lag": {"type": "boolean"},
         "sla_soon_fraction": {"type": "number", "minimum": 0, "maximum": 1},
-        "weekly_lookback_weeks": {"type": "integer", "minimum": 1},
-        "work_windows": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "weekly_lookback_weeks": {"type": "integer", "minimum": 1, "maximum": 520},
+        "work_windows": {"type": "array", "items": {"type": "string", "pattern": _WINDOW}, "minItems": 1},
         "explain": {"$ref": "#/$defs/ClockParameter"},
         "escalate_after_explain": {"$ref": "#/$defs/ClockParameter"},
     }
@@ -82,6 +90,8 @@ def _test(properties: dict[str, Any]) -> None:
         },
     }
     properties["given"]["minItems"] = 1
+    for name in ("unmapped", "swapped_headings"):
+        properties[name]["propertyNames"] = {"enum": list(KINDS)}
 
 
 def _parts(part: Any) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from duban.rules.compilation import Compilation
 from duban.rules.evaluate import judge
 from duban.rules.givens import snapshot
 from duban.rules.language import parse as tree
+from duban.rules.language.contradiction import contradiction
 from duban.rules.language.parse import LanguageError, parse
 from duban.rules.selftest import DIRECTORY
 
@@ -36,6 +37,7 @@ class Strict:
 
     def __init__(self, item, lag_days) -> None:
         self.item, self.lag_days, self.bound = item, lag_days, {}
+        self.unmapped = UNMAPPED
 
     def truth(self, node) -> bool | None:
         match node:
@@ -133,7 +135,7 @@ class Strict:
     def named(self, name):
         if name in self.bound:
             return self.bound[name]
-        if name in UNMAPPED:
+        if name in self.unmapped:
             return NO_COLUMN
         if name == "today":
             return date(2024, 7, 10)
@@ -220,6 +222,56 @@ def test_every_condition_agrees_with_the_strict_interpreter():
             assert found == (wanted is True, wanted is False), f"{text} on {context.item.code}"
             seen[wanted] += 1
     assert min(seen.values()) > 2_000, seen
+
+
+class Narrow(Writer):
+    """Conditions over few values, so that many contradict themselves."""
+
+    def leaf(self, depth: int, bound: str) -> str:
+        one = self.chance.choice
+        forms = [
+            f"due {one(['<', '<=', '>', '>='])} today", f"progress {one(['<', '<=', '>', '>=', '==', '!='])} {one(['3', '50'])}",
+            f'title {one(["==", "!="])} {one(_WORDS)}', f'title {one(["in", "not in"])} ["甲", "乙"]',
+            f"{one(['empty', 'given'])}({one(['title', 'due', 'reviewers'])})", f"count(reviewers) {one(['==', '>', '<=', '>='])} {one(['0', '1'])}",
+            f"lag_days {one(['<', '>='])} 0", f'any(d in reviewers, d {one(["==", "!="])} {one(_WORDS)})',
+            f'{one(_WORDS)} {one(["in", "not in"])} reviewers',
+        ]  # fmt: skip
+        return one(forms)
+
+
+def test_what_is_said_to_be_impossible_is():
+    """With a part struck out that never holds, or always does, no item for which the condition was decided is judged
+    another way."""
+    chance = random.Random(42)
+    shot = snapshot(given(*items(chance)), {}, DIRECTORY, ZONE, None)
+    judging = judge(guide(), shot, now=at("2024-07-10 10:00"), zone=ZONE, clocks=clocks(), directory=DIRECTORY)
+    compilation, writer = Compilation(guide().book), Narrow(chance)
+    words = {"is never false": "unfailing", "every item": "always", "always holds": "always", "never hold": "never",
+             "twice": "twice"}  # fmt: skip
+    instead = {"unfailing": "today == today", "always": "today == today", "never": "today != today"}
+    told = dict.fromkeys(words.values(), 0)
+    strict = [Strict(context.item, context.lag_days) for context in judging.world.contexts]
+    for each in strict:
+        each.unmapped = ()
+    for _ in range(2_500):
+        text = writer.condition(2)
+        try:
+            node, compiler = parse(text), compilation.compiler("task")
+            compiler.truth(node)
+        except LanguageError:  # too long or too deep
+            continue
+        found = contradiction(node, compiler)
+        if found is None:
+            continue
+        sort = next(words[word] for word in words if word in found.message)
+        told[sort] += 1
+        if sort not in instead:
+            continue
+        struck = parse(f"{text[: found.start]}({instead[sort]}){text[found.end :]}")
+        for each in strict:
+            before, after = each.truth(node), each.truth(struck)
+            assert before is None or (before is after), (text, str(found))
+    assert min(told.values()) > 15, told
 
 
 def test_a_condition_used_as_a_value_keeps_its_third_state():

@@ -11,6 +11,7 @@ from duban.rules.language import parse as tree
 from duban.rules.language.parse import LanguageError, Node
 from duban.rules.language.types import BOOL, LISTS, NULL, ORDERED, PAIRS, TEXTS
 from duban.rules.language.values import Code, Uses, Values
+from duban.rules.patterns import found_everywhere
 from duban.yamlfile import nearest
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in"}
@@ -80,16 +81,27 @@ class Compiler(Values):
         advice = ""
         if names == {"date", "datetime"}:
             advice = "; write day(…) around the one with a time"
+        elif "text" in names and names & {"date", "datetime"}:
+            advice = '; a day is written date("2024-07-31"), a time at(date("2024-07-31"), "18:00")'
+        elif names == {"duration", "number"}:
+            advice = "; a duration has a unit: 3d, 48h or 30m"
         elif names & {"texts", "people", "items", "links"}:
             advice = '; a list is asked with "x" in list, count(list) or any(x in list, …)'
         message = f"{left.type} and {right.type} cannot be compared with {node.operator}{advice}"
         raise LanguageError(message, node.start, node.end)
 
     def _options(self, place: Node, literal: Code, other: Code) -> None:
-        options = other.type.options
-        if options and isinstance(literal.constant, str) and literal.constant not in options:
-            message = f"this can never be {literal.constant!r}, only {', '.join(options)}"
-            raise LanguageError(message, place.start, place.end, nearest(literal.constant, options))
+        word, options = literal.constant, other.type.options
+        if not isinstance(word, str):
+            return
+        if options and word not in options:
+            meant = dict(other.type.aliases).get(word.strip().casefold()) or nearest(word, options)
+            if other.type.closed or meant:  # an open one keeps a word of the tool's own
+                message = f"this can never be {word!r}, only {', '.join(options)}"
+                raise LanguageError(message, place.start, place.end, meant)
+        if word != word.strip() and other.symbol is not None and other.symbol.field is not None:
+            message = "a cell is read without spaces around it, so this can never be the same"
+            raise LanguageError(message, place.start, place.end, word.strip())
 
     def _equality(self, node: tree.Binary, operator: str, left: Code, right: Code) -> str:
         if NULL in {left.type, right.type}:
@@ -131,6 +143,9 @@ class Compiler(Values):
     def _match(self, node: tree.Binary, positive: bool) -> str:
         text = self._of_type(node.left, "text")
         name = self._pattern(node.right)
+        written = isinstance(node.right, tree.Literal) or (isinstance(node.right, tree.Name) and name in self.in_view)
+        if self.scope.mapped is None and written and found_everywhere(self.scope.patterns.get(name, name[1:])):
+            raise LanguageError("this pattern is found in every text", node.right.start, node.right.end)
         return "False" if text.unknown else f"(_search({name!r}, {text.source}) is {positive})"
 
     # --- lists, emptiness, other rules

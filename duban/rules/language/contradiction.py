@@ -1,166 +1,295 @@
-"""Conditions that can never hold: found from the constants that one ``and`` compares a value with.
+"""Conditions that can never hold, that always do, and parts of them that say nothing.
 
-Asked after the types were checked, so that the constants of one value can be ordered.
+A condition is followed through its ``and`` and ``or``: what it says of each value (:mod:`terms`) is narrowed down until
+nothing is left (:mod:`possible`). Only what is certain is told: calls, lists and patterns are taken as any truth, and
+a condition with too many ways through is left alone. Asked after the types were checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from duban.rules.language import parse as tree
 from duban.rules.language.parse import LanguageError, Node
+from duban.rules.language.possible import Possible
+from duban.rules.language.terms import MIRRORED, Terms
+from duban.rules.language.types import BOOL
+from duban.rules.language.values import Values
 
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "==", "in": "not in", "not in": "in"}
+Facts: TypeAlias = "Mapping[Any, Possible]"
+Demand: TypeAlias = "tuple[Node, bool]"  # a condition and whether it is to hold
+_MOST = 3_000  # terms looked at for one question; beyond that nothing is said
+_MOST_OF_ALL = 30_000  # for all questions about one condition
+
+_TOGETHER = "together with what stands before, this can never hold"
+_GATED = "while the rule applies (its when), this can never hold"
+_NEVER = "this can never hold"
+_DEAD = "this part can never hold here, so the or does not need it; leave it out or correct it"
+_TWICE = "this stands here twice"
+_ALWAYS = "this holds for every item, so it says nothing; leave it out or correct it"
+_UNFAILING = "this is never false; to ask whether a value is there write given(…)"
 
 
-def contradiction(node: Node, given: Sequence[Node] = ()) -> LanguageError | None:
+def contradiction(
+    node: Node, compiled: Values, given: Sequence[Node] = (), *, whole: bool = True
+) -> LanguageError | None:
     """Return the first part that can never hold or never changes, ``None`` when there is none to be seen.
 
-    ``given`` are conditions that hold whenever this one is asked (the rule's gate).
+    ``compiled`` knows what the parts became. ``given`` are conditions that hold whenever this one is asked (the rule's
+    gate). ``whole``: a condition that is nothing but ``true`` is a mistake, too.
     """
+    search = _Search(compiled)
+    if isinstance(node, tree.Literal):
+        return search.error(_ALWAYS if node.value else _NEVER, node) if whole or not node.value else None
+    for root in (node, *_bodies(node)):
+        gate = [(condition, True) for condition in given] if root is node else []
+        found = search.of(root, gate)
+        if found is not None:
+            return found
+    return None
+
+
+def excluded(guard: Node, conditions: Sequence[Node], compiled: Values) -> bool:
+    """Tell whether a guard surely holds whenever all of the conditions do."""
+    search = _Search(compiled)
+    return search.holds_with(guard, [(condition, True) for condition in conditions])
+
+
+def _bodies(node: Node) -> Iterator[Node]:
+    """Yield the conditions that stand inside any(…), all(…), count(…) and filter(…)."""
     for part in _parts(node):
-        if isinstance(part, tree.Binary):
-            found = _constant(part)
-            if found is not None:
-                return found
-        if isinstance(part, tree.Junction) and part.operator == "and":
-            found = _impossible(part.terms)
-            if found is not None:
-                return found
-    return _impossible([node], given) if given else None
+        if isinstance(part, tree.Each) and part.name in {"any", "all", "count", "filter"}:
+            yield part.body
 
 
 def _parts(node: Node) -> Iterator[Node]:
-    yield node
-    for child in tree.children(node):
-        yield from _parts(child)
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting.extend(reversed(tuple(tree.children(part))))
 
 
-def _constant(node: tree.Binary) -> LanguageError | None:
-    if node.operator not in _MIRRORED:
+class _Link(NamedTuple):
+    """Demands that are still to be met: the first, and the others."""
+
+    node: Node
+    positive: bool
+    rest: _Link | None
+
+
+class _Search:
+    def __init__(self, compiled: Values) -> None:
+        self._codes, self._lets = compiled.codes, compiled.lets
+        self._terms, self._blind = Terms(compiled.codes), Terms(compiled.codes, blind=True)
+        self._left, self._all = _MOST, _MOST_OF_ALL
+
+    @staticmethod
+    def error(message: str, node: Node) -> LanguageError:
+        return LanguageError(message, node.start, node.end)
+
+    def of(self, root: Node, gate: list[Demand]) -> LanguageError | None:
+        for part in _parts(root):
+            found = self._constant(part)
+            if found is not None:
+                return found
+        if not self._possible([(root, True)]):
+            return self._blamed(root, True, []) or self.error(_NEVER, root)
+        if gate and self._possible(gate) and not self._possible([*gate, (root, True)]):
+            return self._blamed(root, True, gate, _GATED) or self.error(_GATED, root)
+        dead = self._dead(root, True, gate) if any(map(_joins, _parts(root))) else None
+        return dead or self._unfailing(root)
+
+    def holds_with(self, guard: Node, demands: list[Demand]) -> bool:
+        sure = not any(self._terms.unknown(term) for term in _leaves(guard))
+        return sure and self._possible(demands) and not self._possible([*demands, (guard, False)])
+
+    # --- what never changes by itself
+
+    def _constant(self, node: Node) -> LanguageError | None:
+        if isinstance(node, tree.Junction):
+            return self._repeated(node.terms)
+        if isinstance(node, tree.Each) and not _names(node.body, node.variable):
+            message = f"nothing is asked of {node.variable} here; write {node.variable} or {node.variable}.…"
+            return self.error(message, node.body)
+        if not isinstance(node, tree.Binary):
+            return None
+        if isinstance(node.right, tree.ListOf) and node.operator in {"in", "not in"}:
+            return self._repeated(node.right.items) or self._itself(node.left, *node.right.items)
+        if node.operator not in MIRRORED:
+            return None
+        if all(self._is_constant(part) for part in (node.left, node.right)):
+            return self.error("this compares two constants and never changes", node)
+        found = self._itself(node.left, node.right)
+        return None if found is None else self.error(found.message, node)
+
+    def _itself(self, node: Node, *others: Node) -> LanguageError | None:
+        code = self._codes.get(id(node))
+        for other in others if code is not None and code.fixed is ... else ():
+            found = self._codes.get(id(other))
+            if code is not None and found is not None and found.source == code.source:
+                return self.error("this compares a value with itself", other)
         return None
-    if isinstance(node.left, tree.Literal) and isinstance(node.right, tree.Literal):
-        return LanguageError("this compares two constants and never changes", node.start, node.end)
-    if _key(node.left) is not None and _key(node.left) == _key(node.right):
-        return LanguageError("this compares a value with itself", node.start, node.end)
-    return None
 
-
-def _impossible(terms: Sequence[Node], given: Sequence[Node] = ()) -> LanguageError | None:
-    known: dict[Any, _Possible] = {}
-    for term in _conjuncts(given):
-        _narrow(known, term)
-    for term in _conjuncts(terms):
-        if not _narrow(known, term):
-            message = "together with what stands before, this can never hold"
-            if given:
-                message = "while the rule applies (its when), this can never hold"
-            return LanguageError(message, term.start, term.end)
-    return None
-
-
-def _narrow(known: dict[Any, _Possible], term: Node) -> bool:
-    compared = _compared(term)
-    if compared is None:
-        return True
-    key, operator, value = compared
-    if key is None:
-        return True
-    return known.setdefault(key, _Possible()).narrow(operator, value)
-
-
-def _conjuncts(terms: Sequence[Node]) -> Iterator[Node]:
-    for term in terms:
-        if isinstance(term, tree.Junction) and term.operator == "and":
-            yield from _conjuncts(term.terms)
-        else:
-            yield term
-
-
-def _compared(node: Node) -> tuple[Any, str, Any] | None:
-    """Return (what, comparison, constant) for a term that compares a value with constants."""
-    if isinstance(node, tree.Not):
-        inner = _compared(node.operand)
-        return None if inner is None else (inner[0], _NEGATED[inner[1]], inner[2])
-    if isinstance(node, tree.Call) and node.name in {"empty", "given"} and len(node.arguments) == 1:
-        key = _key(node.arguments[0])
-        return None if key is None else (key, "==" if node.name == "empty" else "!=", None)
-    if isinstance(node, (tree.Name, tree.Attribute)):  # a condition by itself
-        return _key(node), "==", True
-    if not isinstance(node, tree.Binary):
-        return None
-    if node.operator in {"in", "not in"} and isinstance(node.right, tree.ListOf):
-        values = [item.value for item in node.right.items if isinstance(item, tree.Literal)]
-        key = _key(node.left)
-        return (key, node.operator, frozenset(values)) if key and len(values) == len(node.right.items) else None
-    return _of_constant(node) if node.operator in _MIRRORED else None
-
-
-def _of_constant(node: tree.Binary) -> tuple[Any, str, Any] | None:
-    sides = ((node.left, node.right, node.operator), (node.right, node.left, _MIRRORED[node.operator]))
-    for one, other, operator in sides:
-        key = _key(one)
-        if key is not None and isinstance(other, tree.Literal):
-            return key, operator, other.value
-    return None
-
-
-def _key(node: Node) -> Any:
-    if isinstance(node, tree.Name):
-        return node.name
-    if isinstance(node, tree.Attribute):
-        base = _key(node.base)
-        return None if base is None else (base, node.name)
-    return None
-
-
-class _Possible:
-    """What one value can still be: a set of constants, or an interval. ``None`` stands for empty."""
-
-    def __init__(self) -> None:
-        self.among: frozenset[Any] | None = None
-        self.barred: set[Any] = set()
-        self.low: tuple[Any, bool] | None = None  # bound, whether the bound itself is allowed
-        self.high: tuple[Any, bool] | None = None
-
-    def narrow(self, operator: str, value: Any) -> bool:
-        """Take one more comparison in; false when nothing is left."""
-        match operator:
-            case "==" | "in":
-                wanted = value if operator == "in" else frozenset([value])
-                self.among = wanted if self.among is None else self.among & wanted
-            case "!=" | "not in":
-                self.barred |= value if operator == "not in" else {value}
-            case ">" | ">=":
-                self._above(value, operator == ">=")
-            case _:
-                self._below(value, operator == "<=")
-        return self._left()
-
-    def _above(self, value: Any, itself: bool) -> None:
-        if self.low is None or (value, not itself) > (self.low[0], not self.low[1]):
-            self.low = (value, itself)
-
-    def _below(self, value: Any, itself: bool) -> None:
-        if self.high is None or (value, itself) < self.high:
-            self.high = (value, itself)
-
-    def _left(self) -> bool:
-        if self.among is not None:
-            return any(self._fits(value) for value in self.among)
-        if self.low is None or self.high is None:
+    def _is_constant(self, node: Node) -> bool:
+        if isinstance(node, tree.Minus):
+            return self._is_constant(node.operand)
+        if isinstance(node, tree.Call) and node.name == "date":
             return True
-        if self.low[0] == self.high[0]:
-            return self.low[1] and self.high[1] and self.low[0] not in self.barred
-        return bool(self.low[0] < self.high[0])
+        if isinstance(node, tree.Binary):
+            return self._is_constant(node.left) and self._is_constant(node.right)
+        return isinstance(node, tree.Literal)
 
-    def _fits(self, value: Any) -> bool:
-        if value in self.barred:
-            return False
-        if value is None:  # an ordering never holds on an empty value
-            return self.low is None and self.high is None
-        low = self.low is None or value > self.low[0] or (self.low[1] and value == self.low[0])
-        high = self.high is None or value < self.high[0] or (self.high[1] and value == self.high[0])
-        return bool(low and high)
+    def _repeated(self, terms: Sequence[Node]) -> LanguageError | None:
+        seen: set[Any] = set()
+        for term in terms:
+            shape = self._terms.shape(term)
+            if shape in seen:
+                return self.error(_TWICE, term)
+            seen.add(shape)
+        return None
+
+    # --- what can never hold
+
+    def _blamed(self, node: Node, positive: bool, before: list[Demand], message: str = "") -> LanguageError | None:
+        """Return the term after which nothing is possible any more."""
+        match node:
+            case tree.Not():
+                return self._blamed(node.operand, not positive, before, message)
+            case tree.Junction() if (node.operator == "and") is positive:
+                for term in node.terms:
+                    here = (term, positive)
+                    if not self._possible([*before, here]):
+                        inner = term.operand if isinstance(term, tree.Not) else term
+                        deeper = self._blamed(term, positive, before, message) if _joins(inner) else None
+                        alone = not self._possible([here])
+                        return deeper or self.error(_said(_NEVER if alone else message or _TOGETHER, positive), term)
+                    before = [*before, here]
+        return None
+
+    def _dead(self, node: Node, positive: bool, around: list[Demand]) -> LanguageError | None:
+        """Return a part of an ``or`` that can never hold beside what must hold with it."""
+        match node:
+            case tree.Not():
+                return self._dead(node.operand, not positive, around)
+            case tree.Junction() if (node.operator == "and") is positive:
+                demands = [(term, positive) for term in node.terms]
+                for place, term in enumerate(node.terms):
+                    found = self._dead(term, positive, [*around, *demands[:place], *demands[place + 1 :]])
+                    if found is not None:
+                        return found
+            case tree.Junction():
+                open_at_all = not around or self._possible(around)
+                for term in node.terms:
+                    if open_at_all and not self._possible([*around, (term, positive)]):
+                        return self.error(_said(_DEAD, positive), term)
+                    found = self._dead(term, positive, around)
+                    if found is not None:
+                        return found
+        return None
+
+    # --- what always holds
+
+    def _unfailing(self, root: Node) -> LanguageError | None:
+        """Return a part that can never be false, and so asks nothing but whether its values are there."""
+        for part, positive in _conditions(root, True):
+            if self._terms.fixed(part) or (not _joins(part) and self._terms.by_parameter(part)):
+                continue
+            if not _joins(part):
+                if isinstance(part, tree.Binary) and self._narrowed(part, not positive, {}, self._terms) is None:
+                    about = _UNFAILING if self._terms.unknown(part) else _ALWAYS
+                    return self.error(about if positive else _NEVER, part)
+                continue
+            sure = not any(self._terms.unknown(term) for term in _leaves(part))
+            if not self._possible([(part, not positive)], blind=not sure):
+                return self.error((_ALWAYS if sure else _UNFAILING) if positive else _NEVER, part)
+        return None
+
+    # --- ways through
+
+    def _possible(self, demands: Sequence[Demand], *, blind: bool = False) -> bool:
+        """Tell whether all demands can be met at once, as far as can be seen."""
+        terms = self._blind if blind else self._terms
+        start: _Link | None = None
+        for node, positive in reversed(demands):
+            start = _Link(node, positive, start)
+        self._left = min(_MOST, self._all)
+        waiting: list[tuple[_Link | None, Facts]] = [(start, {})]  # by hand: hundreds of terms would exhaust the stack
+        while waiting:
+            if self._way(*waiting.pop(), waiting, terms):
+                return True
+        return False
+
+    def _way(
+        self, chain: _Link | None, facts: Facts, waiting: list[tuple[_Link | None, Facts]], terms: Terms
+    ) -> bool:
+        """Follow one way to its end, or to where it forks; tell whether it met all demands."""
+        while chain is not None and self._left > 0:
+            node, positive, rest = chain
+            match node:
+                case tree.Not():
+                    chain = _Link(node.operand, not positive, rest)
+                case tree.Junction() if (node.operator == "and") is positive:
+                    for term in reversed(node.terms):
+                        rest = _Link(term, positive, rest)
+                    chain = rest
+                case tree.Junction():
+                    waiting.extend((_Link(term, positive, rest), facts) for term in reversed(node.terms))
+                    return False
+                case tree.Name() if node.name in self._lets and self._is_condition(node):
+                    chain = _Link(self._lets[node.name], positive, rest)
+                case _:
+                    narrowed = self._narrowed(node, positive, facts, terms)
+                    if narrowed is None:
+                        return False
+                    chain, facts = rest, narrowed
+        return True
+
+    def _is_condition(self, node: Node) -> bool:
+        code = self._codes.get(id(node))
+        return code is not None and code.type == BOOL
+
+    def _narrowed(self, node: Node, positive: bool, facts: Facts, terms: Terms) -> Facts | None:
+        self._left, self._all = self._left - 1, self._all - 1
+        found = dict(facts)
+        for says in terms.said(node, positive):
+            left = found.get(says.about, says.before).narrowed(says.operator, says.value)
+            if left is None:
+                alone = says.before.narrowed(says.operator, says.value)
+                # Zero for a threshold that counts switches a term off: that is what parameters are for.
+                return facts if alone is None and terms.by_parameter(node) else None
+            found[says.about] = left
+        return found
+
+
+def _said(message: str, positive: bool) -> str:
+    """Return the sentence as it reads under a ``not``: what must fail there and cannot always holds."""
+    return message if positive else message.replace("can never hold", "always holds").replace("so the or", "so the and")
+
+
+def _names(node: Node, variable: str) -> bool:
+    return any(isinstance(part, tree.Name) and part.name == variable for part in _parts(node))
+
+
+def _joins(node: Node) -> bool:
+    return isinstance(node, tree.Junction)
+
+
+def _conditions(node: Node, positive: bool) -> Iterator[Demand]:
+    """Yield the whole, its ``or`` and ``and``, and their terms, each with whether it is to hold."""
+    if isinstance(node, tree.Not):
+        yield from _conditions(node.operand, not positive)
+        return
+    yield node, positive
+    if isinstance(node, tree.Junction):
+        for term in node.terms:
+            yield from _conditions(term, positive)
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if isinstance(node, (tree.Not, tree.Junction)):
+        for child in tree.children(node):
+            yield from _leaves(child)
+    else:
+        yield node

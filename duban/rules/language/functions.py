@@ -78,6 +78,7 @@ SPECIAL: Mapping[str, str] = {
     "first": "the first value that is there",
     "count": "how many there are",
     "captures": "what a pattern's group finds in a text",
+    "date": 'a day that is written here: date("2024-07-31")',
     "holds": "whether another rule holds for this item",
 }
 __all__ = ["CLOCK", "DURATION", "FUNCTIONS", "LINKS", "PEOPLE", "SPECIAL", "Function"]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from duban.rules.language.spoken import spoken_word
 from duban.rules.language.tokens import COMPARISONS, LanguageError, Token, tokens
 
 # A level costs up to fifteen frames of the interpreter's stack here and three brackets in the Python made of it
@@ -161,12 +162,14 @@ class _Parser:
         return token
 
     def _is(self, *texts: str) -> bool:
-        return self._next.kind == "op" and self._next.text in texts
+        token = self._tokens[self._place]
+        return token.kind == "op" and token.text in texts
 
     def _expect(self, text: str, why: str) -> Token:
         if not self._is(text):
             shown = repr(self._next.text) if self._next.text else "the end"
-            raise LanguageError(f"expected {text!r} {why}, found {shown}", self._next.start, self._next.end)
+            message = f"expected {text!r} {why}, found {shown}"
+            raise LanguageError(message, self._next.start, self._next.end, spoken_word(self._next.text))
         return self._take()
 
     def whole(self) -> Node:
@@ -175,7 +178,8 @@ class _Parser:
         node = self._or()
         if self._next.kind != "end":
             hint = " (comparisons cannot be chained; join them with and)" if self._is(*COMPARISONS) else ""
-            raise LanguageError(f"{self._next.text!r} is not expected here{hint}", self._next.start, self._next.end)
+            message = f"{self._next.text!r} is not expected here{hint}"
+            raise LanguageError(message, self._next.start, self._next.end, spoken_word(self._next.text))
         return node
 
     def _or(self) -> Node:

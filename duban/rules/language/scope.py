@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from duban.item import KINDS, Field, Kind, fields_of, places_of
+from duban.item import KINDS, Field, Kind, fields_of, places_of, statuses
 from duban.rules.language.types import (
     BOOL,
     CLOCK,
@@ -37,12 +37,16 @@ STATES = ("正常", "临期", "轻微滞后", "滞后预警已发", "已说明",
 
 
 class Symbol(NamedTuple):
-    """What a name means: its type, its source, whether it may be missing, and the field it reads, if any."""
+    """What a name means: its type, its source, whether it may be missing, and the field it reads, if any.
+
+    ``bounds``: a whole number from the first on, to the second where there is one.
+    """
 
     type: Type
     source: str
     nullable: bool = True
     field: str | None = None
+    bounds: tuple[int, int | None] | None = None
 
 
 class Derived(NamedTuple):
@@ -87,6 +91,7 @@ _TASK = (
         "the effective due date, rolled to a workday where due_on_nonworkday says so",
     ),
     Derived("previous_status", "原状态", Type("text", options=STATUSES), True, "the status before the present one"),
+    Derived("status_since", "现状态起始", DATETIME, True, "when a run first saw the present status"),
     Derived("alert_state", "预警状态", Type("text", options=STATES), False, "where the item stands in the life cycle"),
     Derived("alert_at", "预警时间", DATETIME, True, "when the current notice was sent"),
     Derived("explain_deadline", "说明截止时间", DATETIME, True, "until when the current notice is to be answered"),
@@ -108,13 +113,23 @@ _TASK = (
     Derived("stored_due", "预警时截止日期", DATE, True, "the due cell as it was at the notice"),
     Derived("human_update", "最近人工更新", DATETIME, True, "the last change by a person"),
     Derived("changed_since_signing", "签字后变更项", TEXTS, False, "fields that differ from the signed baseline"),
+    Derived("extensions", "延期次数", NUMBER, False, "how often an extension of the due date was approved so far"),
 )
-_CLOSABLE = (Derived("closed", "已关闭", BOOL, False, "nothing is left to do (convention C21)"),)
+_CLOSABLE = (
+    Derived("status_since", "现状态起始", DATETIME, True, "when a run first saw the present status"),
+    Derived("closed", "已关闭", BOOL, False, "nothing is left to do (convention C21)"),
+)
 _TABLE = (
     Derived("missing_fields", "缺少字段", TEXTS, False, "fields needed by enabled rules that have no column"),
     Derived("swapped_headings", "字母不符标题", TEXTS, False, "headings that join 咨询 with I or 知会 with C"),
 )
 _SYSTEM = (Derived("uncovered_years", "无日历年份", TEXTS, False, "years used by clocks without calendar data"),)
+
+# Derived numbers are whole, and these are the smallest and the largest that each can be.
+BOUNDS: Mapping[str, tuple[int, int | None]] = {
+    "same_code": (1, None), "lag_days": (0, None), "notices": (0, None), "explanation_parts": (0, 3),
+    "extensions": (0, None), "cycle": (1, None),
+}  # fmt: skip
 
 DERIVED: Mapping[str, tuple[Derived, ...]] = {
     **dict.fromkeys(KINDS, _EVERY),
@@ -136,6 +151,8 @@ CLOCK_VALUES = (
     Derived("stopped_at", "停止时间", DATETIME, True, "the stop event's own time"),
     Derived("remaining", "剩余时长", DURATION, True, "clock time left, never below zero"),
     Derived("duration", "时限时长", DURATION, False, "the clock's whole length"),
+    Derived("paused", "计时暂停中", BOOL, False, "the clock stands still now (its pause_when holds)"),
+    Derived("cycle", "计时轮次", NUMBER, False, "1, and one more each time the item was opened again (reopens)"),
 )
 
 _COLLECTIONS = {"tasks": "task", "issues": "issue", "disputes": "dispute", "risks": "risk", "meetings": "meeting",
@@ -148,9 +165,12 @@ _TYPES: Mapping[str, Type] = {
 
 def _field_type(field: Field) -> Type:
     if field.key == "status":
-        return Type("text", options=STATUSES)
+        aliases = tuple((word.casefold(), canonical) for word, canonical, _ in statuses())
+        return Type("text", options=STATUSES, aliases=aliases)
     if field.values:
-        return Type("text", options=tuple(name for name, _ in field.values))
+        options = tuple(name for name, _ in field.values)
+        aliases = tuple((word.casefold(), name) for name, words in field.values for word in (name, *words))
+        return Type("text", options=options, closed=False, aliases=aliases)
     return _TYPES[field.type]
 
 
@@ -188,7 +208,7 @@ def symbols(kind: str) -> Mapping[str, Symbol]:
     found: dict[str, Symbol] = {}
     for value in DERIVED[kind]:
         holder = "_w" if value in _WORLD else "{c}"
-        symbol = Symbol(value.type, f"{holder}.{value.key}", value.nullable)
+        symbol = Symbol(value.type, f"{holder}.{value.key}", value.nullable, None, BOUNDS.get(value.key))
         found[value.key] = symbol
         found.setdefault(value.zh, symbol)
     if kind in KINDS:
@@ -225,20 +245,26 @@ class Scope:
         if self.clock is not None:
             for value in CLOCK_VALUES:
                 if name in {value.key, value.zh}:
-                    return Symbol(value.type, f"{{c}}.clock({self.clock!r}).{value.key}", value.nullable)
+                    source = f"{{c}}.clock({self.clock!r}).{value.key}"
+                    return Symbol(value.type, source, value.nullable, None, BOUNDS.get(value.key))
         known = symbols(self.kind).get(name)
         if known is not None:
             return known
         if name in self.params:
-            return _parameter(name, self.params[name])
+            return _parameter(name, self.params[name], written_out=self.mapped is not None)
         if name in self.pairs:
             return Symbol(PAIRS, f"_pairs[{name!r}]", False)
         return None
 
     def constant(self, name: str) -> Any:
         """Return the value of a parameter, ``None`` for any other name."""
-        symbol = self.lookup(name)
-        return self.params[name] if symbol is not None and symbol == _parameter(name, self.params.get(name)) else None
+        return self.params[name] if self.is_parameter(name) else None
+
+    def is_parameter(self, name: str) -> bool:
+        """Tell whether a name means a parameter here: fields, derived values and a clock's values come first."""
+        if name not in self.params or name in symbols(self.kind):
+            return False
+        return self.clock is None or all(name not in {value.key, value.zh} for value in CLOCK_VALUES)
 
     def project(self) -> Symbol | None:
         """Return the project of an item, for ``project.field``."""
@@ -261,15 +287,18 @@ def attribute(kind: str, name: str) -> Symbol | None:
     return symbols(kind).get(name)
 
 
-def _parameter(name: str, value: Any) -> Symbol:
+def _parameter(name: str, value: Any, *, written_out: bool) -> Symbol:
+    """Return what a parameter means. Written out it is fastest; by name it stays apart from others of its value."""
     if isinstance(value, bool):
-        return Symbol(BOOL, repr(value), False)
+        return Symbol(BOOL, repr(value) if written_out else f"_params[{name!r}]", False)
     if isinstance(value, (int, float)):
-        return Symbol(NUMBER, repr(value), False)
+        return Symbol(NUMBER, repr(value) if written_out else f"_params[{name!r}]", False)
     if isinstance(value, timedelta):
         return Symbol(DURATION, f"_params[{name!r}]", False)
     if isinstance(value, dict):
         return Symbol(CLOCK, f"_params[{name!r}]", False)
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return Symbol(TEXTS, f"_params[{name!r}]", False)
     if isinstance(value, list):
         return Symbol(RANGE, f"_params[{name!r}]", False)
-    return Symbol(TEXT, repr(str(value)), False)
+    return Symbol(TEXT, repr(str(value)) if written_out else f"_params[{name!r}]", False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import unicodedata
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
+
+from duban.rules.language.spoken import spoken_number
 
 LONGEST = 4000
 LONGEST_DURATION = timedelta(days=36_525)
@@ -20,8 +22,7 @@ class LanguageError(Exception):
         super().__init__(f"{message}; did you mean {suggestion!r}?" if suggestion else message)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One word or sign of a condition and the characters it covers; ``value`` of a literal."""
 
     kind: str  # number duration text name op end
@@ -33,11 +34,14 @@ class Token:
 
 _WORDS = {"或": "or", "||": "or", "且": "and", "并且": "and", "&&": "and", "非": "not", "!": "not"}
 _SPACE = re.compile(r"\s+")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(d|h|m)(?![A-Za-z0-9_])")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(d|h|m)(?![A-Za-z0-9_])")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _NAME = re.compile(r"[A-Za-z_\u3400-\u9fff][A-Za-z0-9_\u3400-\u9fff%]*")
 _OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[<>!+\-*/()\[\],.]")
-_FULL_WIDTH = dict(zip("，（）＝！＜＞：“”‘’【】＋－", ",()=!<>:\"\"''[]+-", strict=True))
+_SIGNS = dict(zip("“”„‘’「」『』【】〔〕、—–−×÷", '"""\'\'""""[][],---*/', strict=True))
+_PLAIN = _SIGNS | {"≥": ">=", "≤": "<=", "≠": "!="}
+_ALMOST = {"<>": "!=", "=<": "<=", "=>": ">=", ":=": "==", "===": "==", "!==": "!=", "=": "==", "&": "and", "|": "or"}
+_ALMOSTS = re.compile(r"<>|=<|=>|:=|===|!==|=(?!=)|&(?!&)|\|(?!\|)")
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "matches"})
 
 
@@ -65,12 +69,18 @@ def _token(source: str, place: int) -> Token:
     if character in "\"'":
         end = source.find(character, place + 1)
         if end < 0:
-            raise LanguageError(f"the text that starts with {character} has no end", place, len(source))
+            closed = next((sign for sign in "”“’‘" if sign in source[place + 1 :]), None)
+            hint = f"; it ends with {closed}, write {character}" if closed else ""
+            raise LanguageError(f"the text that starts with {character} has no end{hint}", place, len(source))
         return Token("text", source[place : end + 1], place, end + 1, source[place + 1 : end])
     if match := _NUMBER.match(source, place):
         return _number(source, place, match)
     if match := _NAME.match(source, place):
         return _word(match[0], place)
+    if almost := _ALMOSTS.match(source, place):
+        plain = _ALMOST[almost[0]]
+        said = "a comparison is written ==" if plain == "==" else f"{almost[0]} is written {plain}"
+        raise LanguageError(said, place, almost.end(), plain)
     if match := _OPERATOR.match(source, place):
         text = _WORDS.get(match[0], match[0])
         return Token("op", text, place, match.end())
@@ -80,6 +90,8 @@ def _token(source: str, place: int) -> Token:
 def _number(source: str, place: int, match: re.Match[str]) -> Token:
     if len(match[0]) > _LONGEST_NUMBER + 1:
         raise LanguageError(f"a number has at most {_LONGEST_NUMBER} digits", place, match.end())
+    if (meant := spoken_number(source, place, match.end())) is not None:
+        raise LanguageError(meant.message, place, place + meant.length, meant.suggestion)
     if long := _DURATION.match(source, place):
         seconds = float(long[1]) * {"d": 86_400, "h": 3_600, "m": 60}[long[2]]
         if seconds > LONGEST_DURATION.total_seconds():
@@ -97,9 +109,7 @@ def _word(text: str, place: int) -> Token:
 
 def _refuse(source: str, place: int) -> NoReturn:
     character = source[place]
-    if character in _FULL_WIDTH:
-        plain = _FULL_WIDTH[character]
+    plain = _PLAIN.get(character) or unicodedata.normalize("NFKC", character)
+    if plain != character and plain.isascii() and plain.strip():
         raise LanguageError(f"full-width {character!r} is not part of the language; write {plain!r}", place, place + 1)
-    if character == "=":
-        raise LanguageError("a comparison is written ==", place, place + 1, "==")
     raise LanguageError(f"{character!r} has no meaning here", place, place + 1)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 
 class Type(NamedTuple):
-    """The type of an expression. ``of`` is the kind of item for items; ``options`` the words a text can be."""
+    """The type of an expression. ``of`` is the kind of item for items; ``options`` the words a text can be.
+
+    ``closed``: it can be no other word. An open one keeps what a tool calls it when that is none of the options nor
+    one of ``aliases``, (word, the option it is read as).
+    """
 
     name: str
     of: str = ""
     options: tuple[str, ...] = ()
+    closed: bool = True
+    aliases: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         return _SHOWN.get(self.name, self.name) + (f" of kind {self.of}" if self.of else "")
@@ -52,6 +58,8 @@ def item(kind: str) -> Type:
 
 # --- runtime: called from generated code; every one keeps unknown (None) unknown
 
+_UNHELD = (OverflowError, ValueError)  # a date past the year 9999, a duration of NaN hours
+
 
 def less(left: Any, right: Any) -> bool:
     """``left < right``, false when either is missing."""
@@ -65,34 +73,47 @@ def at_most(left: Any, right: Any) -> bool:
 
 def add(left: Any, right: Any) -> Any:
     """``left + right``; missing when either is, or when no date or number can hold the result."""
-    return None if left is None or right is None else _held(operator.add, left, right)
+    if left is None or right is None:
+        return None
+    try:
+        return left + right
+    except _UNHELD:
+        return None
 
 
 def subtract(left: Any, right: Any) -> Any:
     """``left - right``; missing as in :func:`add`."""
-    return None if left is None or right is None else _held(operator.sub, left, right)
+    if left is None or right is None:
+        return None
+    try:
+        return left - right
+    except _UNHELD:
+        return None
 
 
 def multiply(left: Any, right: Any) -> Any:
     """``left * right``; missing as in :func:`add`."""
-    return None if left is None or right is None else _held(operator.mul, left, right)
+    if left is None or right is None:
+        return None
+    try:
+        return left * right
+    except _UNHELD:
+        return None
 
 
 def divide(left: Any, right: Any) -> Any:
     """``left / right``; missing as in :func:`add`, and when ``right`` is zero."""
-    return None if left is None or not right else _held(operator.truediv, left, right)
+    if left is None or not right:
+        return None
+    try:
+        return left / right
+    except _UNHELD:
+        return None
 
 
 def negative(value: Any) -> Any:
     """``-value``; missing when it is."""
     return None if value is None else -value
-
-
-def _held(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    try:
-        return operation(left, right)
-    except (OverflowError, ValueError):  # a date past the year 9999, a duration of NaN hours
-        return None
 
 
 def without(left: Iterable[str] | None, right: Iterable[str] | None) -> tuple[str, ...]:
@@ -129,7 +150,7 @@ def first(*values: Any) -> Any:
 RUNTIME = {
     "_less": less, "_at_most": at_most, "_add": add, "_subtract": subtract, "_multiply": multiply, "_divide": divide,
     "_negative": negative, "_without": without, "_together": together, "_distinct": distinct, "_largest": largest,
-    "_smallest": smallest, "_first": first,
+    "_smallest": smallest, "_first": first, "_date": date,
     "bool_": bool, "any": any, "all": all, "sum": sum, "len": len, "tuple": tuple,
     "True": True, "False": False, "None": None,
 }  # fmt: skip

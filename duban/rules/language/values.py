@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import Any, NamedTuple
 
 from duban.rules.language import parse as tree
 from duban.rules.language.functions import FUNCTIONS, SPECIAL
 from duban.rules.language.parse import LanguageError, Node
 from duban.rules.language.scope import Scope, Symbol, attribute
+from duban.rules.language.spoken import spoken_function, spoken_name
 from duban.rules.language.types import (
     BOOL,
     CLOCK,
+    DATE,
     DURATION,
     LISTS,
     NULL,
     NUMBER,
     ORDERED,
+    PAIRS,
     RANGE,
+    RUNTIME,
     TEXT,
     TEXTS,
     Type,
@@ -38,7 +42,11 @@ _LONGEST_LET = 4_000  # characters of source: let names are written out, and twi
 
 
 class Code(NamedTuple):
-    """The source of a value. ``unknown``: reads a column that the table does not have. ``constant``: its value."""
+    """The source of a value. ``unknown``: reads a column that the table does not have. ``constant``: its value.
+
+    ``fixed`` is a constant that may be reasoned with: one that is written there, or a parameter's number that whoever
+    wrote the condition could see. ``bounds``: a whole number from the first on, to the second where there is one.
+    """
 
     source: str
     type: Type
@@ -46,6 +54,8 @@ class Code(NamedTuple):
     unknown: bool = False
     symbol: Symbol | None = None
     constant: Any = ...
+    fixed: Any = ...
+    bounds: tuple[int, int | None] | None = None
 
 
 @dataclass(slots=True)
@@ -74,6 +84,12 @@ class Values(ABC):
         self._variables = dict(variables or {})
         self._context = context
         self.depth = 0  # how many lists are gone through around this
+        self.codes: dict[int, Code] = {}  # what each part of the conditions became, by the node's identity
+        self.lets: dict[str, Node] = {}  # what let names stand for
+        self.roots: dict[str, Node] = {}  # the conditions compiled so far; they keep their nodes' identity
+        self.gate: tuple[str, ...] = ()  # those that hold wherever people are told
+        self.in_view: Container[str] = ()  # parameters whose value may be reasoned with
+        self.read: set[str] = set()  # parameters, patterns and tables of pairs that were read
 
     @abstractmethod
     def truth(self, node: Node, positive: bool = True) -> str:
@@ -87,6 +103,10 @@ class Values(ABC):
 
     def value(self, node: Node) -> Code:
         """Return the source of a value and its type."""
+        code = self.codes[id(node)] = self._value(node)
+        return code
+
+    def _value(self, node: Node) -> Code:
         match node:
             case tree.Literal():
                 return _literal(node)
@@ -112,7 +132,8 @@ class Values(ABC):
         code = self.value(node.operand)
         if code.type not in {NUMBER, DURATION}:
             raise LanguageError(f"a {code.type} has no negative", node.start, node.end)
-        return code._replace(source=f"_negative({code.source})", symbol=None, constant=...)
+        fixed = ... if code.fixed is ... else -code.fixed
+        return Code(f"_negative({code.source})", code.type, code.nullable, code.unknown, fixed=fixed)
 
     # --- names
 
@@ -126,16 +147,22 @@ class Values(ABC):
             self.uses.fields.add(symbol.field)
         code = self._of_symbol(symbol, self._context, self.scope.is_mapped(symbol))
         constant = self.scope.constant(node.name)
-        return code if constant is None else code._replace(constant=constant)
+        if symbol.type == PAIRS or constant is not None:
+            self.read.add(node.name)
+        if constant is None:
+            return code
+        number = isinstance(constant, (int, float)) and not isinstance(constant, bool)
+        return code._replace(constant=constant, fixed=constant if number and node.name in self.in_view else ...)
 
     def _no_such_name(self, node: tree.Name) -> LanguageError:
         about = f"of kind {self.scope.kind} " if self.scope.kind not in {"table", "system"} else ""
         known = [*self._variables, *self.scope.names()]
         message = f"there is no field {about}called {node.name!r}"
-        return LanguageError(message, node.start, node.end, nearest(node.name, known))
+        return LanguageError(message, node.start, node.end, spoken_name(node.name) or nearest(node.name, known))
 
     def _of_symbol(self, symbol: Symbol, holder: str, mapped: bool = True) -> Code:
-        return Code(symbol.source.replace("{c}", holder), symbol.type, symbol.nullable, not mapped, symbol)
+        source = symbol.source.replace("{c}", holder)
+        return Code(source, symbol.type, symbol.nullable, not mapped, symbol, bounds=symbol.bounds)
 
     def _attribute(self, node: tree.Attribute) -> Code:
         base = self._base(node)
@@ -161,6 +188,10 @@ class Values(ABC):
             if symbol is None:
                 raise LanguageError(f"a rule of the {self.scope.kind} has no project", base.start, base.end)
             return self._of_symbol(symbol, self._context)
+        if isinstance(base, tree.Attribute) and base.name in _PROJECT:  # u.project.goal: the project, not its name
+            owner = self._base(base)
+            if owner.type.name == "item" and owner.type.of != "project":
+                return Code(f"{owner.source}.project", item("project"), unknown=owner.unknown)
         return self.value(base)
 
     # --- arithmetic
@@ -175,7 +206,8 @@ class Values(ABC):
             function = "_without" if node.operator == "-" else "_together"
             return Code(f"{function}({left.source}, {right.source})", TEXTS, unknown=unknown)
         function = {"+": "_add", "-": "_subtract", "*": "_multiply", "/": "_divide"}[node.operator]
-        return Code(f"{function}({left.source}, {right.source})", gives, nullable=True, unknown=unknown)
+        source = f"{function}({left.source}, {right.source})"
+        return Code(source, gives, nullable=True, unknown=unknown, fixed=_folded(function, left.fixed, right.fixed))
 
     # --- lists
 
@@ -194,7 +226,8 @@ class Values(ABC):
             member = item(source.type.of)
         variable = f"{self._context}{self.depth}"
         inner = type(self)(self.scope, {**self._variables, node.variable: Code(variable, member)}, self._context)
-        inner.depth, inner.uses = self.depth + 1, self.uses
+        inner.depth, inner.uses, inner.codes, inner.in_view = self.depth + 1, self.uses, self.codes, self.in_view
+        inner.read = self.read
         return Bound(inner, "()" if source.unknown else listed, variable, member, source.unknown)
 
     def _collected(self, node: tree.Each) -> Code:
@@ -202,7 +235,8 @@ class Values(ABC):
         if node.name in {"count", "filter"}:
             condition = inner.truth(node.body)
             if node.name == "count":
-                return Code(f"sum(1 for {variable} in {listed} if {condition})", NUMBER, unknown=unknown)
+                source = f"sum(1 for {variable} in {listed} if {condition})"
+                return Code(source, NUMBER, unknown=unknown, bounds=(0, None))
             gives = TEXTS if member == TEXT else items(member.of)
             return Code(f"tuple({variable} for {variable} in {listed} if {condition})", gives, unknown=unknown)
         value = inner.value(node.body)
@@ -223,13 +257,12 @@ class Values(ABC):
     def _call(self, node: tree.Call) -> Code:
         if node.base is not None:
             raise LanguageError(f"{node.name}(…) is not asked of an item", node.start, node.end)
-        if node.name in {"first", "count", "captures"}:
-            return {"first": self._first, "count": self._count, "captures": self._captures}[node.name](node)
+        special = {"first": self._first, "count": self._count, "captures": self._captures, "date": _date}
+        if node.name in special:
+            return special[node.name](node)
         function = FUNCTIONS.get(node.name)
         if function is None:
-            near = nearest(node.name, [*FUNCTIONS, *SPECIAL, *tree.QUANTIFIERS])
-            message = f"there is no function {node.name}"
-            raise LanguageError(message, node.start, node.start + len(node.name), near)
+            raise self._no_such_function(node)
         if len(node.arguments) != len(function.takes):
             message = f"{node.name} takes {len(function.takes)} values: {function.about}"
             raise LanguageError(message, node.start, node.end)
@@ -237,7 +270,16 @@ class Values(ABC):
         if node.name == "at":
             _check_clock_time(given[1], node.arguments[1])
         source = function.source.replace("{c}", self._context).format(*(code.source for code in given))
-        return Code(source, function.gives, function.nullable, any(code.unknown for code in given))
+        unknown, bounds = any(code.unknown for code in given), (0, None) if node.name == "length" else None
+        return Code(source, function.gives, function.nullable, unknown, bounds=bounds)
+
+    def _no_such_function(self, node: tree.Call) -> LanguageError:
+        end = node.start + len(node.name)
+        if not node.arguments and self.scope.lookup(node.name.lower()) is not None:
+            message = f"{node.name}() is a value and is written without ( )"
+            return LanguageError(message, node.start, node.end, node.name.lower())
+        near = spoken_function(node.name) or nearest(node.name, [*FUNCTIONS, *SPECIAL, *tree.QUANTIFIERS])
+        return LanguageError(f"there is no function {node.name}", node.start, end, near)
 
     def _of_type(self, node: Node, *wanted: str) -> Code:
         code = self.value(node)
@@ -263,7 +305,7 @@ class Values(ABC):
         if len(node.arguments) != 1:
             raise LanguageError("count(list) takes one list", node.start, node.end)
         listed = self._of_type(node.arguments[0], *sorted(LISTS))
-        return Code(f"len({listed.source} or ())", NUMBER, unknown=listed.unknown)
+        return Code(f"len({listed.source} or ())", NUMBER, unknown=listed.unknown, bounds=(0, None))
 
     def _captures(self, node: tree.Call) -> Code:
         if len(node.arguments) != 2:
@@ -275,6 +317,7 @@ class Values(ABC):
     def _pattern(self, node: Node, *, captures: bool = False) -> str:
         if isinstance(node, tree.Name) and node.name in self.scope.patterns:
             name, text = node.name, self.scope.patterns[node.name]
+            self.read.add(name)
         elif isinstance(node, tree.Literal) and isinstance(node.value, str):
             name, text = f"={node.value}", node.value
         else:
@@ -294,12 +337,33 @@ class Values(ABC):
 def _literal(node: tree.Literal) -> Code:
     value = node.value
     if value is None:
-        return Code("None", NULL, constant=None)
+        return Code("None", NULL, constant=None, fixed=None)
     if isinstance(value, bool):
-        return Code(repr(value), BOOL, constant=value)
+        return Code(repr(value), BOOL, constant=value, fixed=value)
     if isinstance(value, timedelta):
-        return Code(f"_seconds({value.total_seconds()!r})", DURATION, constant=value)
-    return Code(repr(value), TEXT if isinstance(value, str) else NUMBER, constant=value)
+        return Code(f"_seconds({value.total_seconds()!r})", DURATION, constant=value, fixed=value)
+    return Code(repr(value), TEXT if isinstance(value, str) else NUMBER, constant=value, fixed=value)
+
+
+def _date(node: tree.Call) -> Code:
+    literal = node.arguments[0] if len(node.arguments) == 1 else None
+    if isinstance(literal, tree.Literal) and isinstance(literal.value, str):
+        try:
+            day = date.fromisoformat(literal.value)
+        except ValueError:
+            message = f"{literal.value!r} is no day of the calendar; write it like 2024-07-31"
+            raise LanguageError(message, literal.start, literal.end) from None
+        return Code(f"_date({day.year}, {day.month}, {day.day})", DATE, constant=day, fixed=day)
+    raise LanguageError('date("2024-07-31") takes a day that is written here', node.start, node.end)
+
+
+def _folded(function: str, left: Any, right: Any) -> Any:
+    """Return what two constants come to; ``...`` where one is none, or the result is nothing to reason with."""
+    if left is ... or right is ... or isinstance(left, str):
+        return ...
+    operation: Any = RUNTIME[function]
+    found = operation(left, right)
+    return ... if found is None else found
 
 
 def _check_clock_time(code: Code, node: Node) -> None:
