@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers bench clean lock
+.PHONY: help demo test lint types layers bench mutants clean lock
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ layers: $(VENV)/.dev  ## who may import whom
 
 bench: $(VENV)/.dev  ## ratios to the least possible: limits, start-up, scale, working time
 	$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/.dev  ## change every rule of the guide a little; its own tests must see at least 90 %
+	$(BIN)/python -m tests.rules.mutation
 
 lock: $(VENV)/.dev  ## write the locked versions anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

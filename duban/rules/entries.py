@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, field_validator
 
 from duban.item import Kind
-from duban.yamlfile import nearest
+from duban.rules.parameters import LONGEST_HOURS
 
 Level = Literal["info", "warn", "critical"]
 Scope = Kind | Literal["table", "system"]
+Tool = Literal["feishu", "teambition", "airtable", "workbook"]
+# Transitions of the life cycle that tell somebody; T5, T13 and T14 keep the state.
+Move = Literal["T1", "T2", "T3", "T4", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "T15"]
+Truth = Annotated[bool, Strict()]  # YAML's yes and on are texts here
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
 
 
 def _listed(value: Any) -> Any:
@@ -68,7 +74,7 @@ class RuleEntry(Entry):
     wants: tuple[str, ...] = Field(
         default=(), description="fields it reads where they exist; a table that lacks them is told"
     )
-    tools: tuple[str, ...] = Field(default=(), description="only in tables of these tools")
+    tools: tuple[Tool, ...] = Field(default=(), description="only in tables of these tools")
     let: Mapping[str, str] = Field(default_factory=dict, description="named values for when, test, text and recipients")
     clock: str | Mapping[str, str] | None = Field(
         default=None, description="the clock whose values the rule reads, per kind"
@@ -87,8 +93,8 @@ class RuleEntry(Entry):
         default=(), description="the message is sent again when one of these values changes"
     )
     known: Kinds = Field(default=(), description="judged only when every table with items of these kinds is known")
-    version: int = 1
-    enabled: bool = True
+    version: Whole = 1
+    enabled: Truth = True
     phase: str = ""
     origin: Literal["guide", "implied", "practice", "team"] = "team"
     src: tuple[str, ...] = Field(default=(), description="the guide's clauses")
@@ -105,9 +111,9 @@ class RuleEntry(Entry):
 class ClockParameter(Entry):
     """A duration with its mode."""
 
-    hours: float = Field(gt=0)
+    hours: Number = Field(gt=0, le=LONGEST_HOURS)
     mode: Literal["wall", "workday24", "workhours"]
-    requires_solution: bool = False
+    requires_solution: Truth = False
 
 
 class ClockEntry(Entry):
@@ -122,8 +128,14 @@ class ClockEntry(Entry):
         default=None, description="a clock without a stop event is judged only while this holds"
     )
     within: str = Field(description="the parameter {hours, mode}")
-    shown: bool = Field(default=False, description="时限 and SLA状态 of the row show this clock")
-    engine: bool = Field(default=False, description="the engine itself sets the start")
+    shown: Truth = Field(default=False, description="时限 and SLA状态 of the row show this clock")
+    engine: Truth = Field(default=False, description="the engine itself sets the start")
+    pause_when: str | None = Field(
+        default=None, description="the clock stands still while this holds, from run to run as it is seen"
+    )
+    reopens: Truth = Field(
+        default=False, description="an item that runs again after the clock was over starts a new cycle"
+    )
 
 
 class Tell(Entry):
@@ -141,7 +153,7 @@ class LadderEntry(Entry):
     of: Literal["task"] = "task"
     steps: Mapping[Literal["soon", "minor", "notice"], str]
     clock: str = Field(description="the clock of the explanation")
-    tells: Mapping[str, tuple[str | Tell, ...]] = Field(
+    tells: Mapping[Move, tuple[str | Tell, ...]] = Field(
         description="transition -> rules whose message it sends, or a message"
     )
     escalated_by: tuple[str, ...] = Field(description="rules whose recipients are written to 上报对象")
@@ -155,13 +167,23 @@ class SuppressionEntry(Entry):
     keep: tuple[str, ...] = ()
 
 
+class Sent(Entry):
+    """A message that a rule test expects, with the people who get it. ``rule`` is a rule or a transition (T6)."""
+
+    msg: str = Field(description="the template; 规范提醒 needs the rule too")
+    rule: str | None = None
+    to: Texts | None = None
+    cc: Texts | None = None
+    esc: Texts | None = None
+
+
 class Expectation(Entry):
-    """One moment of a rule test."""
+    """One moment of a rule test. ``expect`` is by item; ``table`` and ``system`` stand for findings about those."""
 
     now: str | None = None
     set: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     expect: Mapping[str, Any] = Field(default_factory=dict)
-    sends: Mapping[str, tuple[str, ...]] | None = None
+    sends: Mapping[str, tuple[str | Sent, ...]] | None = None
 
 
 class TestEntry(Entry):
@@ -173,12 +195,20 @@ class TestEntry(Entry):
     now: str | None = None
     params: Mapping[str, Any] = Field(default_factory=dict)
     given: tuple[Mapping[str, Any], ...]
-    unmapped: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    enable: Texts = Field(default=(), description="rules that are off otherwise and on in this test")
+    unmapped: Mapping[str, Texts] = Field(
+        default_factory=dict, description="per kind the fields without a column; * for all"
+    )
+    swapped_headings: Mapping[str, Texts] = Field(
+        default_factory=dict, description="per kind the headings that join 咨询 with I or 知会 with C"
+    )
+    unread: Texts = Field(default=(), description="kinds whose table could never be read completely")
+    waivers: tuple[Mapping[str, Any], ...] = Field(default=(), description="approvals, written as in a waivers file")
     rules: tuple[str, ...] | None = Field(
         default=None, description="compare only these rules; * at the end for any ending"
     )
     expect: Mapping[str, Any] = Field(default_factory=dict)
-    sends: Mapping[str, tuple[str, ...]] | None = None
+    sends: Mapping[str, tuple[str | Sent, ...]] | None = None
     steps: tuple[Expectation, ...] = ()
 
 
@@ -194,15 +224,3 @@ class RulesFile(Entry):
     rules: tuple[RuleEntry, ...] = ()
     tests: tuple[TestEntry, ...] = ()
     messages: Mapping[str, Any] = Field(default_factory=dict)
-
-    @field_validator("params")
-    @classmethod
-    def _clock_parameters(cls, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        for name, value in params.items():
-            if isinstance(value, dict) and not set(value) <= {"hours", "mode", "requires_solution"}:
-                raise ValueError(f"the parameter {name} may have hours, mode, requires_solution")
-            if isinstance(value, dict) and value.get("mode") not in {None, "wall", "workday24", "workhours"}:
-                near = nearest(str(value["mode"]), ("wall", "workday24", "workhours"))
-                hint = f"; did you mean {near!r}?" if near else ""
-                raise ValueError(f"the mode of {name} must be wall, workday24 or workhours{hint}")
-        return params

@@ -34,6 +34,7 @@ from duban.yamlfile import nearest
 _SOURCE = "test"
 _DAY = re.compile(r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?")
 _WORDS = ("of", "_name", "_tool", "_state", "_previous_status")
+_SUBJECTS = ("system", "table")  # in expectations: findings about the system, about a table
 _TOOLS = ("feishu", "teambition", "airtable", "workbook")
 _ALERT = {each.name: each for each in fields(Alert)}
 _ALERT_DAYS = frozenset({"baseline_due", "due_cell", "accepted_due"})
@@ -135,6 +136,8 @@ def _one(entry: Mapping[str, Any], index: int, zone: ZoneInfo, say: Say) -> Give
     if tool not in _TOOLS:
         say(("_tool",), f"there is no tool {tool!r}" + _or(nearest(tool, _TOOLS)))
     name = str(words.get("_name") or cells.get("code") or f"#{index + 1}")
+    if name in _SUBJECTS:
+        say(("_name",) if "_name" in words else (), f"{name} stands for the findings about it; give another _name")
     return Given(name, kind, tool, cells, _memory(words, zone, say))
 
 
@@ -189,16 +192,25 @@ def snapshot(
     directory: Directory,
     zone: ZoneInfo,
     last_read: datetime | None,
+    *,
+    swapped: Mapping[str, Sequence[str]] | None = None,
+    unread: Sequence[str] = (),
 ) -> Snapshot:
-    """Return what is judged at one moment of a test."""
+    """Return what is judged at one moment of a test. ``swapped`` are the headings of RAC-05 per kind, ``unread`` the
+    kinds that stand in a table which was never read completely."""
     projects = [each.cells["name"] for each in given.values() if each.kind == "project" and each.cells.get("name")]
     tables: dict[tuple[str, str], TableView] = {}
     items = []
+    for kind in KINDS:
+        if kind in unread:  # also where the test gives no row of it: nobody knows what such a table holds
+            columns = frozenset(f.key for f in fields_of(kind))
+            tables[_SOURCE, kind] = TableView(_SOURCE, kind, _TOOLS[-1], {kind: columns}, complete=False, known=False)
     for each in given.values():
         columns = frozenset(f.key for f in fields_of(each.kind)) - frozenset(unmapped.get(each.kind, ()))
         tables[_SOURCE, each.ref.table] = TableView(
-            _SOURCE, each.ref.table, each.tool, {each.kind: columns}, last_read=last_read
-        )
+            _SOURCE, each.ref.table, each.tool, {each.kind: columns}, last_read=last_read,
+            swapped_headings=tuple((swapped or {}).get(each.kind, ())),
+        )  # fmt: skip
         cells = {key: value for key, value in each.cells.items() if key in columns}
         if len(projects) == 1 and each.kind != "project" and "project" in columns and not cells.get("project"):
             cells["project"] = projects[0]

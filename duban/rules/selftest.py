@@ -12,12 +12,14 @@
             expect: {Q1: {rules: [ISS-03], sla: 超时完成}}
 
 Compared are the rules that ``rules:`` names (``LAG-*`` for any ending), else those that the file itself defines or
-changes, else all. What an item is (``given``) is told in :mod:`givens`; what is remembered goes from one moment to the
-next as it does between two cycles, so a second moment without changes sends nothing again.
+changes, else all. What an item is (``given``) is told in :mod:`givens`, what may be expected in :mod:`expectations`,
+how it is compared in :mod:`comparing`. What is remembered goes from one moment to the next as it does between two
+cycles, so a second moment without changes sends nothing again.
 
 Unless the caller says otherwise, tests run in China's calendar with a small directory (:data:`DIRECTORY`): six
 departments, each with its head (市场部负责人), superior (市场部上级), liaison (市场部联络人) and one member.
-``params`` of a test override the book's. A test that names what does not exist, or that asserts nothing, fails.
+``params`` of a test override the book's, ``enable`` switches rules on for it. A test that names what does not exist,
+or that asserts nothing, fails.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,15 +38,15 @@ from duban.people import Department, Directory
 from duban.rules.book import Place, Rule
 from duban.rules.calendar import Calendar, load_calendar
 from duban.rules.clock import Clock
+from duban.rules.comparing import Comparison, Seen
 from duban.rules.compiled import CompiledBook
 from duban.rules.entries import Expectation, TestEntry
-from duban.rules.evaluate import Judging, Verdict, judge
-from duban.rules.explainwords import reason
-from duban.rules.givens import Given, day, headings, moment, read_cells, read_given, snapshot
-from duban.rules.notices import GENERIC
+from duban.rules.evaluate import Snapshot, judge
+from duban.rules.expectations import Words
+from duban.rules.givens import Given, headings, moment, read_cells, read_given, snapshot
 from duban.rules.testreport import TestReport, TestResult
-from duban.rules.tracing import trace
-from duban.wording import worded
+from duban.rules.waiverfile import WaiverReading
+from duban.rules.waivers import Waivers
 from duban.yamlfile import nearest
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -55,10 +57,6 @@ DIRECTORY = Directory(
         for name, member in _MEMBERS.items()
     }
 )
-_TIMES = frozenset({"explain_deadline", "alert_at", "sla_due", "escalated_at", "explained_at"})
-_DAYS = frozenset({"effective_due", "baseline_due", "accepted_due"})
-_PLAIN = frozenset({"level", "state", "lag_days", "sla", "notices", "escalated_to", "cycle", "upstream"})
-_ASKED = ("rules", *sorted(_TIMES | _DAYS | _PLAIN))
 
 
 def run_tests(
@@ -69,37 +67,60 @@ def run_tests(
     directory: Directory = DIRECTORY,
 ) -> TestReport:
     """Run the tests of all files of a book. Tests write nothing and send nothing; mistakes in them are results."""
-    world = _Fixture(book, zone, Clock(calendar or load_calendar(["CN"], zone)), directory)
-    runs = [_Run(world, entry, place) for entry, place in book.book.tests]
-    results = tuple(run.result() for run in runs)
-    fired = {rule for run in runs for rule in run.fired}
-    silent = {rule for run in runs for rule in run.silent}
-    counted = [rule for rule in _counted(book, runs) if set(rule.entry.of) & set(KINDS)]
+    clocks = Clock(calendar or load_calendar(["CN"], zone))
+    return report(book, list(each_result(book, zone=zone, clocks=clocks, directory=directory)))
+
+
+def each_result(
+    book: CompiledBook,
+    order: Sequence[int] | None = None,
+    *,
+    clocks: Clock,
+    zone: ZoneInfo = ZONE,
+    directory: Directory = DIRECTORY,
+) -> Iterator[TestResult]:
+    """Yield the results of a book's tests one by one, as each is run; ``order`` picks some by their index."""
+    tests = book.book.tests
+    world = _Fixture(book, zone, clocks, directory)
+    for index in range(len(tests)) if order is None else order:
+        entry, place = tests[index]
+        yield _Run(world, entry, place).result()
+
+
+def report(book: CompiledBook, results: Sequence[TestResult]) -> TestReport:
+    """Return the results with the rules that no test made fire, and those that no test kept silent."""
+    fired = {rule for result in results for rule in result.fired}
+    silent = {rule for result in results for rule in result.silent}
+    counted = sorted(rule.id for rule in _counted(book, results))
     return TestReport(
-        results,
-        tuple(sorted(rule.id for rule in counted if rule.id not in fired)),
-        tuple(sorted(rule.id for rule in counted if rule.id not in silent)),
+        tuple(results),
+        tuple(rule for rule in counted if rule not in fired),
+        tuple(rule for rule in counted if rule not in silent),
+        len(counted),
     )
 
 
-def _counted(book: CompiledBook, runs: Sequence[_Run]) -> Iterator[Rule]:
-    """The rules that tests should cover: those of the files that have tests, and those that a test names."""
-    named = {rule for run in runs for rule in run.compared}
-    return (rule for rule in book.book.enabled() if rule.id in named)
+def _counted(book: CompiledBook, results: Sequence[TestResult]) -> Iterator[Rule]:
+    """The rules that tests should cover: those that some test compares. One that a later file switched off needs no
+    test any more; one that is off where it was written does (``enable``)."""
+    named = {rule for result in results for rule in result.compared | result.enabled}
+    for rule in book.book.rules.values():
+        if rule.id in named and (rule.entry.enabled or rule.place("enabled").document is rule.place("test").document):
+            yield rule
 
 
 class _Fixture:
-    """What all tests of a book share; a book per set of parameters."""
+    """What all tests of a book share; a book per set of parameters and rules that are switched on."""
 
     def __init__(self, book: CompiledBook, zone: ZoneInfo, clocks: Clock, directory: Directory) -> None:
         self.book, self.zone, self.directory = book, zone, directory
         self._clocks = clocks
-        self._books: dict[str, CompiledBook] = {"{}": book}
+        self._books: dict[str, CompiledBook] = {"[{}, []]": book}
         self._clock_of: dict[str, Clock] = {}
 
-    def with_params(self, params: Mapping[str, Any], place: Place) -> CompiledBook:
-        """Return the book with a test's parameters. Raises ``ConfigError``, pointing into the test."""
-        key = json.dumps(params, sort_keys=True, default=str)
+    def changed(self, params: Mapping[str, Any], enabled: frozenset[str], place: Place) -> CompiledBook:
+        """Return the book with a test's parameters and rules. Raises ``ConfigError``, pointing into the test."""
+        key = json.dumps([params, sorted(enabled)], sort_keys=True, default=str)
         if key not in self._books:
             before = self.book.book
             here = {name: Place(place.document, (*place.location, "params", name)) for name in params}
@@ -109,8 +130,17 @@ class _Fixture:
                 else value
                 for name, value in params.items()
             }
-            changed = replace(before, params={**before.params, **merged}, param_places={**before.param_places, **here})
-            self._books[key] = CompiledBook(changed)
+            on = {
+                name: replace(before.rules[name], entry=before.rules[name].entry.model_copy(update={"enabled": True}))
+                for name in enabled
+            }
+            book = replace(
+                before,
+                rules={**before.rules, **on},
+                params={**before.params, **merged},
+                param_places={**before.param_places, **here},
+            )
+            self._books[key] = CompiledBook(book)
         return self._books[key]
 
     def clocks(self, book: CompiledBook) -> Clock:
@@ -130,11 +160,9 @@ class _Run:
     def __init__(self, fixture: _Fixture, entry: TestEntry, place: Place) -> None:
         self.fixture, self.entry, self.place = fixture, entry, place
         self.problems: list[Problem] = []
-        self.fired: set[str] = set()
-        self.silent: set[str] = set()
+        self.seen = Seen()
         self.compared: frozenset[str] = frozenset()
-        self._told: set[str] = set()
-        self._asserted = False
+        self.enabled: frozenset[str] = frozenset()
 
     def result(self) -> TestResult:
         """Run the test and return how it went."""
@@ -143,7 +171,10 @@ class _Run:
         except ConfigError as error:
             self.problems += error.problems
         spot = self.place.problem("", on_key=False)
-        return TestResult(self.entry.name, spot.path, spot.line, tuple(self.problems))
+        return TestResult(
+            self.entry.name, spot.path, spot.line, tuple(self.problems), self.compared, self.enabled,
+            frozenset(self.seen.fired), frozenset(self.seen.silent),
+        )  # fmt: skip
 
     def _say(self, part: Sequence[str | int], sentence: str, *, on_key: bool = False) -> None:
         self.problems.append(self.place.problem(sentence, part=part, on_key=on_key))
@@ -153,29 +184,36 @@ class _Run:
         self._say(("given", *part), sentence, on_key=of_field)
 
     def _run(self) -> None:
-        entry = self.entry
-        book = self.fixture.with_params(entry.params, self.place)
+        entry, zone = self.entry, self.fixture.zone
+        self.enabled = self._named("enable", entry.enable)
+        book = self.fixture.changed(entry.params, self.enabled, self.place)
         self.compared = self._compared(book)
-        given = read_given(entry.given, self.fixture.zone, self._say_of_given)
+        given = read_given(entry.given, zone, self._say_of_given)
         unmapped = self._unmapped()
-        moments = list(self._moments())
+        swapped = {kind: names for kind, names in entry.swapped_headings.items() if self._is_kind(kind, entry)}
+        unread = [kind for kind in entry.unread if self._is_kind(kind, entry)]
+        waivers = self._waivers(book)
+        words = Words(book, self.compared, given, _tables(given), zone, self._say)
         last: datetime | None = None
-        for step, part in moments:
+        for step, part in self._moments():
             now = self._now(step, part, last)
             for name, cells in step.set.items():
                 self._set(given, name, cells, (*part, "set", name))
-            self._check_names(book, step, part, given)
+            words.check(step, part)
             if now is None or self.problems:
                 continue  # the mistakes of all steps are told at once; nothing is judged with them
-            shot = snapshot(given, unmapped, self.fixture.directory, self.fixture.zone, last)
-            judging = judge(
-                book, shot, now=now, zone=self.fixture.zone, clocks=self.fixture.clocks(book),
-                directory=self.fixture.directory,
-            )  # fmt: skip
-            self._compare(judging, given, step, part)
+            shot = snapshot(given, unmapped, self.fixture.directory, zone, last, swapped=swapped, unread=unread)
+            self._judge(words, replace(shot, waivers=waivers), now, step, part)
             last = now
-        if not self.problems and not self._asserted:
+        if not self.problems and not self.seen.asserted:
             self._say((), "this test asserts nothing; say under expect or sends what must hold")
+
+    def _judge(
+        self, words: Words, shot: Snapshot, now: datetime, step: Expectation, part: tuple[str | int, ...]
+    ) -> None:
+        directory, clocks = self.fixture.directory, self.fixture.clocks(words.book)
+        judging = judge(words.book, shot, now=now, zone=self.fixture.zone, clocks=clocks, directory=directory)
+        Comparison(words, judging, self.seen).run(step, part)
 
     # --- what the test says
 
@@ -185,10 +223,14 @@ class _Run:
             path = self.place.document.path
             own = {rule.id for rule in rules.values() if any(at.document.path == path for at in rule.places.values())}
             return frozenset(own or rules)
-        for index, pattern in enumerate(self.entry.rules):
+        return self._named("rules", self.entry.rules)
+
+    def _named(self, key: str, patterns: Sequence[str]) -> frozenset[str]:
+        rules = self.fixture.book.book.rules
+        for index, pattern in enumerate(patterns):
             if not any(fnmatchcase(rule, pattern) for rule in rules):
-                self._say(("rules", index), f"there is no rule {pattern}" + _or(nearest(pattern, rules)))
-        return frozenset(rule for rule in rules if any(fnmatchcase(rule, pattern) for pattern in self.entry.rules))
+                self._say((key, index), f"there is no rule {pattern}" + _or(nearest(pattern, rules)))
+        return frozenset(rule for rule in rules if any(fnmatchcase(rule, pattern) for pattern in patterns))
 
     def _moments(self) -> Iterator[tuple[Expectation, tuple[str | int, ...]]]:
         entry = self.entry
@@ -209,19 +251,35 @@ class _Run:
             self._say((*part, "now"), "the clock of a test never goes back; order its steps by time")
         return now
 
+    def _is_kind(self, kind: str, entry: TestEntry) -> bool:
+        if kind in KINDS:
+            return True
+        key = "unmapped" if kind in entry.unmapped else "unread" if kind in entry.unread else "swapped_headings"
+        part = (key, entry.unread.index(kind)) if key == "unread" else (key, kind)
+        self._say(part, f"there is no kind {kind!r}" + _or(nearest(kind, KINDS)), on_key=key != "unread")
+        return False
+
+    def _waivers(self, book: CompiledBook) -> Waivers:
+        entries = self.entry.waivers
+
+        def say(part: Sequence[str | int], sentence: str, on_key: bool) -> None:
+            self._say(("waivers", *part), sentence, on_key=on_key)
+
+        reading = WaiverReading(book.book.rules, self.fixture.directory, (), say)
+        return reading.read(entries, [f"waivers[{index}]" for index in range(len(entries))])
+
     def _unmapped(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for kind, names in self.entry.unmapped.items():
-            if kind not in KINDS:
-                self._say(("unmapped", kind), f"there is no kind {kind!r}" + _or(nearest(kind, KINDS)), on_key=True)
+            if not self._is_kind(kind, self.entry):
                 continue
+            known = headings(kind)
             for index, name in enumerate(names):
-                key = headings(kind).get(name.casefold())
-                if key is None:
-                    sentence = f"a {kind} has no field {name!r}" + _or(nearest(name, headings(kind)))
+                keys = list(known.values()) if name == "*" else [known.get(name.casefold())]
+                found.setdefault(kind, []).extend(key for key in keys if key is not None)
+                if keys == [None]:
+                    sentence = f"a {kind} has no field {name!r}" + _or(nearest(name, known))
                     self._say(("unmapped", kind, index), sentence)
-                else:
-                    found.setdefault(kind, []).append(key)
         return found
 
     def _set(self, given: Mapping[str, Given], name: str, cells: Any, part: tuple[str | int, ...]) -> None:
@@ -229,130 +287,12 @@ class _Run:
             changed = read_cells(given[name].kind, cells, lambda at, text: self._say((*part, *at), text, on_key=True))
             given[name].cells.update(changed)
 
-    def _check_names(
-        self, book: CompiledBook, step: Expectation, part: tuple[str | int, ...], given: Mapping[str, Given]
-    ) -> None:
-        for key in ("set", "expect", "sends"):
-            for name in getattr(step, key) or ():
-                if name not in given:
-                    sentence = f"no item of this test is called {name}" + _or(nearest(name, given))
-                    self._say((*part, key, name), sentence, on_key=True)
-        for name, wanted in step.expect.items():
-            self._check_expected(book, wanted, (*part, "expect", name))
-        for name, templates in (step.sends or {}).items():
-            for index, template in enumerate(templates):
-                known = [other for other in book.book.messages if other != GENERIC]
-                if template not in known:
-                    why = "is not listed: it goes out for every rule without a template of its own"
-                    sentence = f"{template} {why}" if template == GENERIC else f"there is no message {template}"
-                    self._say((*part, "sends", name, index), sentence + _or(nearest(template, known)))
 
-    def _check_expected(self, book: CompiledBook, wanted: Any, part: tuple[str | int, ...]) -> None:
-        if isinstance(wanted, Mapping):
-            for key in set(wanted) - set(_ASKED):
-                self._say((*part, key), f"{key} cannot be expected" + _or(nearest(key, _ASKED)), on_key=True)
-            if not wanted:
-                self._say(part, "nothing is asserted of this item", on_key=True)
-            for key in set(wanted) & (_TIMES | _DAYS):
-                self._check_moment(wanted[key], key, (*part, key))
-        rules = wanted.get("rules", []) if isinstance(wanted, Mapping) else wanted
-        if not isinstance(rules, list):
-            self._say(part, "write a list of rules, or {rules: […], state: …}", on_key=True)
-            return
-        for index, rule in enumerate(rules):
-            at = (*part, "rules", index) if isinstance(wanted, Mapping) else (*part, index)
-            if rule not in book.book.rules:
-                self._say(at, f"there is no rule {rule}" + _or(nearest(str(rule), book.book.rules)))
-            elif rule not in self.compared:
-                self._say(at, f"{rule} is not among the rules that this test compares; name it under rules")
-
-    def _check_moment(self, value: Any, key: str, part: tuple[str | int, ...]) -> None:
-        read = day(value) if key in _DAYS else moment(value, self.fixture.zone)
-        if value is not None and read is None:
-            self._say(part, f"{value!r} is no {'date' if key in _DAYS else 'time'}; write it like 2024-07-22 09:00")
-
-    # --- what is found
-
-    def _compare(
-        self, judging: Judging, given: Mapping[str, Given], step: Expectation, part: tuple[str | int, ...]
-    ) -> None:
-        by_ref = {each.ref: each for each in given.values()}
-        for context in judging.world.contexts:
-            verdict = judging.verdict(context)
-            item = by_ref[context.item.ref]
-            item.memory = verdict.memory
-            fresh = [n for n in verdict.notices if n.key not in self._told]
-            self._told |= {notice.key for notice in fresh}
-            sent = sorted(n.template for n in fresh if not n.told and n.template != GENERIC)
-            if item.name in step.expect:
-                self._compare_item(judging, verdict, step.expect[item.name], (*part, "expect", item.name))
-            if step.sends is not None and item.name in step.sends:
-                self._asserted = True
-                wanted = sorted(step.sends[item.name])
-                if wanted != sent:
-                    sentence = f"{self._at(judging)} {item.name}: expected to send {_list(wanted)}, sent {_list(sent)}"
-                    self._say((*part, "sends", item.name), sentence, on_key=True)
-
-    def _compare_item(self, judging: Judging, verdict: Verdict, wanted: Any, part: tuple[str | int, ...]) -> None:
-        asked = wanted if isinstance(wanted, Mapping) else {"rules": wanted}
-        name = f"{self._at(judging)} {part[-1]}"
-        if "rules" in asked:
-            self._asserted |= bool(self.compared)
-            self._compare_rules(judging, verdict, frozenset(asked["rules"]), part)
-        for key in sorted(set(asked) - {"rules"}):
-            self._asserted = True
-            found, expected = _answer(verdict, key), self._expected(key, asked[key])
-            if found != expected:
-                sentence = f"{name}: {key} expected {_shown(expected)}, found {_shown(found)}"
-                self._say((*part, key), sentence, on_key=True)
-
-    def _compare_rules(
-        self, judging: Judging, verdict: Verdict, wanted: frozenset[str], part: tuple[str | int, ...]
-    ) -> None:
-        found = frozenset(verdict.rules) & self.compared
-        context = judging.context_of(verdict.item.ref)
-        assert context is not None
-        applicable = frozenset(judging.rules_for(context).rules) & self.compared
-        self.fired |= wanted & found
-        self.silent |= applicable - wanted - found
-        texts = {finding.rule: finding.text for finding in verdict.findings}
-        for rule_id in sorted(found - wanted):
-            sentence = f"{self._at(judging)} {part[-1]}: {rule_id} is not expected, but holds: {texts[rule_id]}"
-            self._say(part, sentence, on_key=True)
-        for rule_id in sorted(wanted - found):
-            rule = judging.book.book.rules[rule_id]
-            if context.item.kind in rule.entry.of:
-                why = reason(trace(judging, context, rule), "zh")
-            else:
-                why = f"it is of {', '.join(rule.entry.of)}, this is a {context.item.kind}"
-            sentence = f"{self._at(judging)} {part[-1]}: {rule_id} is expected, but does not hold: {why}"
-            self._say(part, sentence, on_key=True)
-
-    def _at(self, judging: Judging) -> str:
-        return f"{judging.world.now:%Y-%m-%d %H:%M}"
-
-    def _expected(self, key: str, value: Any) -> Any:
-        if value is None or key in _PLAIN:
-            return value
-        return day(value) if key in _DAYS else moment(value, self.fixture.zone)
-
-
-def _answer(verdict: Verdict, key: str) -> Any:
-    alert = verdict.alert
-    answers: dict[str, Any] = {
-        "level": verdict.level, "state": verdict.state, "lag_days": verdict.lag_days, "sla": verdict.sla,
-        "sla_due": verdict.sla_due, "effective_due": verdict.effective_due, "upstream": verdict.upstream,
-        "alert_at": alert.at,
-    }  # fmt: skip
-    return answers[key] if key in answers else getattr(alert, key)
-
-
-def _shown(value: Any) -> str:
-    return worded(value) if isinstance(value, (date, type(None))) else str(value)
-
-
-def _list(templates: Sequence[str]) -> str:
-    return "、".join(templates) or "nothing"
+def _tables(given: Mapping[str, Given]) -> dict[str, str]:
+    """Return how a test may call its tables -> their names: by kind and tool, by kind alone where that is one."""
+    names = {each.ref.table: each.kind for each in given.values()}
+    kinds = list(names.values())
+    return {**{name: name for name in names}, **{kind: name for name, kind in names.items() if kinds.count(kind) == 1}}
 
 
 def _or(near: str | None) -> str:

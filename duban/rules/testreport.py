@@ -11,7 +11,11 @@ from duban.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How one test went: where it stands, and everything that is wrong with it or with the rules."""
+    """How one test went: where it stands, and everything that is wrong with it or with the rules.
+
+    ``compared`` are the rules that it looks at, ``enabled`` those that it switches on; ``fired`` and ``silent`` those
+    that held, or applied and did not hold, where the test says so.
+    """
 
     __test__ = False  # not a test of ours for pytest to collect
 
@@ -19,6 +23,10 @@ class TestResult:
     path: str
     line: int
     problems: tuple[Problem, ...]
+    compared: frozenset[str] = frozenset()
+    enabled: frozenset[str] = frozenset()
+    fired: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -28,13 +36,17 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
-    """All results, and the rules among those compared that no test makes fire, or keeps silent where they apply."""
+    """All results, and the rules among those compared that no test makes fire, or keeps silent where they apply.
+
+    ``counted`` is how many rules the tests should cover.
+    """
 
     __test__ = False
 
     results: tuple[TestResult, ...]
     never_fired: tuple[str, ...]
     never_silent: tuple[str, ...]
+    counted: int = 0
 
     @property
     def passed(self) -> bool:
@@ -59,7 +71,13 @@ class TestReport:
                 }
                 for result in self.results
             ],
-            "coverage": {"never_fired": list(self.never_fired), "never_silent": list(self.never_silent)},
+            "coverage": {
+                "rules": self.counted,
+                "fired": self.counted - len(self.never_fired),
+                "silent": self.counted - len(self.never_silent),
+                "never_fired": list(self.never_fired),
+                "never_silent": list(self.never_silent),
+            },
         }
 
     def text(self) -> str:
@@ -77,5 +95,7 @@ class TestReport:
         for what, rules in (("makes fire", self.never_fired), ("keeps silent", self.never_silent)):
             if rules:
                 yield f"rules that no test {what}: {', '.join(rules)}"
+        fired, silent = self.counted - len(self.never_fired), self.counted - len(self.never_silent)
+        yield f"rules compared: {self.counted}; {fired} are seen to fire, {silent} to keep silent"
         failed = sum(1 for result in self.results if not result.passed)
         yield f"{len(self.results)} tests, {len(self.results) - failed} passed, {failed} failed"

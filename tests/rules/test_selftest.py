@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
-from rules_world import guide_documents, overlay
+from rules_world import clocks, guide_documents, overlay
 
 from duban.rules.book import merge, pack_files, read_book
 from duban.rules.compiled import CompiledBook
-from duban.rules.selftest import run_tests
+from duban.rules.selftest import each_result, run_tests
+from duban.rules.selftest import report as coverage
 from duban.rules.testreport import TestReport
 from duban.yamlfile import Document, read_document
 
@@ -54,21 +56,55 @@ def one(body: str, rules: str = TEAM) -> list[str]:
 # --- the shipped pack's own tests
 
 
+@cache
+def shipped() -> tuple[CompiledBook, TestReport]:
+    book = CompiledBook(read_book(["guide", "guide_tests"]))
+    return book, run_tests(book)
+
+
 def test_the_guide_s_tests_pass_and_cover_every_rule():
-    report = run_tests(CompiledBook(read_book(["guide", "guide_tests"])))
+    book, report = shipped()
     assert report.passed, report.text()
     assert (report.never_fired, report.never_silent) == ((), ())
-    assert len(report.results) >= 14
+    assert report.counted == len(book.book.rules) == 93
+    assert "rules compared: 93; 93 are seen to fire, 93 to keep silent" in report.text()
+    assert report.to_json()["coverage"] == {"rules": 93, "fired": 93, "silent": 93, "never_fired": [], "never_silent": []}
 
 
-@pytest.mark.parametrize("change", [
-    "rules: [{id: LAG-02, test: lag_days >= 2}]", "rules: [{id: STA-05, enabled: false}]", "params: {review_workdays: 9}",
-    "params: {explain: {mode: wall}}", "params: {sla_soon_fraction: 0.5}",
-    "rules: [{id: DSP-03, test: empty(submitted_to)}]", "params: {due_soon_workdays: 1}",
+def test_every_file_of_tests_in_the_pack_is_run():
+    listed = pack_files("guide_tests")
+    assert {path.parent for path in listed} == {listed[0].parent}
+    assert set(listed) == set(listed[0].parent.glob("*.yaml"))
+
+
+def test_a_test_that_is_dropped_is_missed_where_no_other_covers_its_rules():
+    book, whole = shipped()
+    for rule in book.book.rules:
+        for seen, missed in (("fired", "never_fired"), ("silent", "never_silent")):
+            rest = [result for result in whole.results if rule not in getattr(result, seen)]
+            assert len(rest) < len(whole.results), rule
+            assert rule in getattr(coverage(book, rest), missed)
+
+
+def test_a_team_that_switches_a_rule_off_needs_no_test_of_it():
+    report = coverage(overlay("rules: [{id: KIK-10, enabled: false}]"), [])
+    assert report.counted == 0  # nothing is compared
+    report = coverage(overlay("rules: [{id: KIK-10, enabled: false}]"), shipped()[1].results)
+    assert report.counted == 92
+    assert "KIK-10" not in report.never_fired
+
+
+@pytest.mark.parametrize(("rule", "change"), [
+    ("LAG-02", "rules: [{id: LAG-02, test: lag_days >= 2}]"), ("STA-05", "rules: [{id: STA-05, enabled: false}]"),
+    ("ACC-02", "params: {review_workdays: 9}"), ("LAG-02", "params: {explain: {mode: wall}}"),
+    ("SLA-01", "params: {sla_soon_fraction: 0.5}"), ("DSP-03", "rules: [{id: DSP-03, test: empty(submitted_to)}]"),
+    ("DUE-01", "params: {due_soon_workdays: 1}"),
 ])  # fmt: skip
-def test_a_changed_guide_breaks_them(change):
+def test_a_changed_guide_breaks_them(rule, change):
+    touching = [index for index, result in enumerate(shipped()[1].results) if rule in result.fired]
     documents = [*guide_documents(), *map(read_document, pack_files("guide_tests")), Document(change, "ours.yaml")]
-    assert not run_tests(CompiledBook(merge(documents))).passed
+    results = each_result(CompiledBook(merge(documents)), touching, clocks=clocks())
+    assert not all(result.passed for result in results)
 
 
 # --- what passes
@@ -159,7 +195,109 @@ def test_compared_are_the_file_s_own_rules_else_all():
     assert any("PLN-04 is not expected, but holds" in message for message in missing)
 
 
+def test_findings_of_tables_and_of_the_system():
+    assert one("""
+now: 2024-07-24 10:00
+rules: [CFG-*, RAC-05]
+unmapped: {task: [状态, 输出物]}
+swapped_headings: {issue: 咨询(I)}
+given: [{of: task, 编号: T1, 截止日期: 2031-01-01}, {of: issue, 编号: Q1}]
+expect:
+  table: {task: {rules: [CFG-01], findings: {CFG-01: {names: [状态, 输出物], level: info, to: admin}}}, issue_workbook: [RAC-05]}
+  system: {rules: [CFG-02], findings: {CFG-02: {names: "2031"}}}
+""", "") == []
+    short = "now: 2024-07-24 10:00\nrules: [CFG-01]\nunmapped: {task: 状态}\ngiven: [{of: task, 编号: T1}]\nexpect: {table: [CFG-01]}"
+    assert one(short, "") == []
+    assert one(short.replace("[CFG-01]}", "[]}"), "") == [
+        "2024-07-24 10:00 table task_workbook: CFG-01 is not expected, but holds: 本表缺少规则所需字段：状态；请新增列，或在 columns 中指定，相关规则在此之前不适用; not empty(missing_fields)（状态）"
+    ]
+
+
+def test_rules_that_are_off_can_be_tested():
+    off = "now: 2024-07-24 10:00\nrules: [RAC-06]\ngiven: [{of: task, 编号: T1, 负责部门: [研发部, 市场部]}]\nexpect: {T1: [RAC-06]}"
+    assert one(off, "") == ["2024-07-24 10:00 T1: RAC-06 is expected, but does not hold: 规则已停用"]
+    assert one(off + "\nenable: RAC-06", "") == []
+    assert one(off + "\nenable: RAC-*", "") == []
+
+
+def test_rules_without_their_columns():
+    bare = "now: 2024-07-24 10:00\nrules: [PLN-*]\nunmapped: {task: 交付标准}\ngiven: [{of: task, 编号: T1}]\nexpect: {T1: {not_applicable: [%s]}}"
+    assert one(bare % "PLN-07, PLN-08, PLN-09", "") == []
+    assert one(bare % "PLN-03, PLN-07, PLN-08", "") == [
+        "2024-07-24 10:00 T1: PLN-03 is expected to be not applicable, but is: its table has every column that it needs",
+        "2024-07-24 10:00 T1: PLN-09 is not applicable: 本表没有列：交付标准",
+    ]
+
+
+def test_a_table_that_could_not_be_read():
+    unread = "now: 2024-07-24 10:00\nrules: [DQ-05]\ngiven: [{of: task, 编号: T1, 状态: 进行中, 上游任务: T9}]\nexpect: {T1: [DQ-05]}"
+    assert one(unread, "") == []
+    assert "does not hold: 尚未读到全部" in one(unread + "\nunread: task", "")[0]
+
+
+MESSAGES = """
+now: 2024-07-22 09:00
+rules: [LAG-02, PLN-05]
+given:
+  - {of: project, 项目名称: 新品, 发起部门: 市场部}
+  - {of: task, 编号: T1, 状态: 进行中, 截止日期: 2024-07-17, 负责人: 张三, 负责部门: 研发部, 审批: 销售部}
+  - {of: task, 编号: T2, 状态: 进行中, 负责人: 张三}
+expect: {T1: {findings: {LAG-02: {level: critical, to: [张三, 研发部负责人], cc: [销售部负责人, 市场部联络人], esc: []}}}}
+sends:
+  T1: [{msg: 进度预警通知, rule: LAG-02, to: [张三, 研发部负责人], cc: [销售部负责人, 市场部联络人], esc: []}]
+  T2: [{msg: 规范提醒, rule: PLN-05, to: [张三, 研发部负责人]}]
+"""
+
+
+def test_messages_and_who_gets_them():
+    assert one(MESSAGES, "") == []
+    assert one(MESSAGES.replace("cc: [销售部负责人, 市场部联络人], esc: []}]", "cc: 销售部负责人}]"), "") == [
+        "2024-07-22 09:00 T1: 进度预警通知 of LAG-02 goes cc 销售部负责人、市场部联络人, expected 销售部负责人"
+    ]
+    assert one(MESSAGES.replace("rule: PLN-05", "rule: PLN-06"), "") == [
+        "2024-07-22 09:00 T2: no 规范提醒 of PLN-06 is sent; sent 规范提醒 of PLN-03 (张三)、规范提醒 of PLN-04 (张三)、规范提醒 of PLN-05 "
+        "(张三; 研发部负责人)、规范提醒 of PLN-07 (张三; 市场部联络人)、规范提醒 of RAC-01 (市场部联络人)、规范提醒 of RAC-02 (市场部联络人)"
+        .replace("(张三; 研发部负责人)", "(张三、研发部负责人)").replace("(张三; 市场部联络人)", "(张三、市场部联络人)")
+    ]
+    assert one(MESSAGES.replace("level: critical, to: [张三, 研发部负责人]", "level: warn, to: 张三"), "") == [
+        "2024-07-22 09:00 T1: LAG-02 level expected warn, found critical",
+        "2024-07-22 09:00 T1: LAG-02 to expected 张三, found 张三、研发部负责人",
+    ]
+
+
+def test_the_differences_say_why():
+    found = one("""
+now: 2024-07-22 09:00
+rules: [LAG-02, LAG-01]
+given: [{of: task, 编号: T1, 状态: 进行中, 截止日期: 2024-07-17, 负责人: 张三}]
+expect: {T1: {rules: [LAG-01], state: 轻微滞后, findings: {LAG-01: {level: warn}}}}
+sends: {T1: [滞后提醒]}
+steps: [{now: 2024-07-22 09:01, expect: {T1: [LAG-02]}, sends: {T1: [进度预警通知]}}]
+""", "")
+    assert len(found) == 5
+    assert found[0].startswith("2024-07-22 09:00 T1: LAG-02 is not expected, but holds: 截止日期2024-07-17 (周三)已过，滞后3个工作日")
+    assert "when: laddered（laddered = 是）" in found[0]
+    assert "lag_days = 3" in found[0]
+    assert found[1].startswith('2024-07-22 09:00 T1: LAG-01 is expected, but does not hold: 前提不成立：not holds("LAG-02")')
+    assert found[2].startswith("2024-07-22 09:00 T1: LAG-01 is expected, but does not hold: 前提不成立")
+    assert found[3] == (
+        "2024-07-22 09:00 T1: state expected 轻微滞后, found 滞后预警已发（T3 滞后达到预警天数：发出预警，说明时限开始；截止日期 2024-07-17 (周三)）"
+    )
+    assert found[4] == "2024-07-22 09:00 T1: expected to send 滞后提醒, sent 进度预警通知 of LAG-02 (张三、研发部负责人)"
+    again = one("""
+now: 2024-07-22 09:00
+rules: [LAG-02]
+given: [{of: task, 编号: T1, 状态: 进行中, 截止日期: 2024-07-17, 负责人: 张三}]
+expect: {T1: [LAG-02]}
+steps: [{now: 2024-07-22 09:01, sends: {T1: [进度预警通知]}}]
+""", "")
+    assert again == ["2024-07-22 09:01 T1: expected to send 进度预警通知, sent nothing"]
+
+
 # --- what fails, and what it says
+
+BARE = "now: 2024-07-19 10:00\ngiven: [{of: task, 编号: T1}]\n"
+
 
 
 @pytest.mark.parametrize(("body", "says"), [
@@ -196,6 +334,25 @@ def test_compared_are_the_file_s_own_rules_else_all():
     ("now: 2024-07-19 10:00\ngiven: [{of: task, 编号: T1}]\nexpect: {T1: []}\nsteps: [{now: 2024-07-18 10:00, expect: {T1: []}}]", "never goes back"),
     ("now: 2024-07-19 10:00\ngiven: [{of: task, 编号: T1}]\nexpect: {T1: []}\nsteps: [{now: 2024-07-20 10:00, set: {T1: {statu: x}}}]", "no field 'statu'"),
     ("now: 2024-07-19 10:00\ngiven: [{of: task, 编号: T1}]\nexpect: {T1: []}\nsteps: [{now: 2024-07-20 10:00, set: {T9: {status: x}}}]", "is called T9"),
+    (BARE + "enable: RAC-4\nexpect: {T1: []}", "there is no rule RAC-4; did you mean 'RAC-04'?"),
+    (BARE + "unread: [tsk]\nexpect: {T1: []}", "there is no kind 'tsk'; did you mean 'task'?"),
+    (BARE + "swapped_headings: {taks: 咨询(I)}\nexpect: {T1: []}", "there is no kind 'taks'; did you mean 'task'?"),
+    (BARE + "expect: {sistem: []}", "no item of this test is called sistem; did you mean 'system'?"),
+    (BARE + "expect: {system: [LAG-002]}", "there is no rule LAG-002"),
+    (BARE + "expect: {system: {state: 正常}}", "state cannot be expected"),
+    (BARE + "expect: {table: {tasks: []}}", "this test has no table tasks; did you mean 'task'?"),
+    (BARE + "expect: {table: 甲}", "write the tables by the kinds"),
+    (BARE.replace("T1}]", "T1}, {of: issue, 编号: Q1}]") + "expect: {table: []}", "say which table: issue, issue_workbook, task, task_workbook"),
+    (BARE.replace("编号: T1", "_name: system") + "expect: {system: []}", "system stands for the findings about it"),
+    (BARE + "expect: {T1: {not_applicable: [TEAM-1]}}", "there is no rule TEAM-1; did you mean 'TEAM-01'?"),
+    (BARE + "expect: {T1: {not_applicable: TEAM-01}}", "write a list of rules"),
+    (BARE + "expect: {T1: {findings: [TEAM-01]}}", "write the rules with what is expected of each"),
+    (BARE + "expect: {T1: {findings: {TEAM-1: {level: warn}}}}", "there is no rule TEAM-1; did you mean 'TEAM-01'?"),
+    (BARE + "expect: {T1: {findings: {TEAM-01: {}}}}", "say of the finding one of level, names, to, cc, esc"),
+    (BARE + "expect: {T1: {findings: {TEAM-01: {levl: warn}}}}", "levl cannot be expected of a finding; did you mean 'level'?"),
+    (BARE + "expect: {T1: {findings: {TEAM-01: {level: 黄}}}}", "a level is one of info, warn, critical"),
+    (BARE + "sends: {T1: [{msg: 规范提醒}]}", "say of which rule"),
+    (BARE + "sends: {T1: [{msg: 催办, rule: EXP-1}]}", "there is no rule or transition EXP-1; did you mean 'EXP-01'?"),
 ])  # fmt: skip
 def test_a_test_that_is_wrong_itself_fails(body, says):
     found = one(body)
@@ -227,7 +384,7 @@ sends: {T1: [催办]}
         '2024-07-19 10:00 T1: TEAM-01 is expected, but does not hold: 前提不成立：状态 != "已完成"（状态 = 已完成）',
         "2024-07-19 10:00 T1: level expected 红, found 黄",
         "2024-07-19 10:00 T1: expected to send 催办, sent nothing",
-        "2024-07-19 10:00 T2: TEAM-01 is not expected, but holds: T2 优先级为高，但没有审核方",
+        '2024-07-19 10:00 T2: TEAM-01 is not expected, but holds: T2 优先级为高，但没有审核方; when: 优先级 in ["高", "紧急"]（优先级 = 高）；when: 状态 != "已完成"（状态 = 进行中）；test: empty(审核方)（审核方 = —）',
     ]
 
 
@@ -277,7 +434,7 @@ def test_the_report_as_json():
     assert (document["passed"], test["passed"], test["name"], test["line"]) == (False, False, "周五傍晚的突发问题", 3)
     assert test["problems"][0]["line"] == 7
     assert "ISS-02 is not expected" in test["problems"][0]["message"]
-    assert set(document["coverage"]) == {"never_fired", "never_silent"}
+    assert set(document["coverage"]) == {"rules", "fired", "silent", "never_fired", "never_silent"}
 
 
 def test_no_tests_are_no_success():
