@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("start_up.py", "vendor_limits.py", "scale.py", "working_time.py")
+SCRIPTS = ("start_up.py", "vendor_limits.py", "scale.py", "rules.py", "loading.py", "working_time.py")
 
 
 def main() -> int:

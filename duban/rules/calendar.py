@@ -28,6 +28,7 @@ COUNTRIES = ("CN", "none")
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 WEEK_ENDS_AT = time(18)  # C12: a week is completed when its last workday has reached this hour
 _FIRST, _LAST = date(FIRST_YEAR, 1, 1).toordinal(), date(LAST_YEAR, 12, 31).toordinal()
+_BEFORE = _FIRST - 1
 _DAY = timedelta(days=1)
 _WINDOW = re.compile(r"(\d{1,2}):(\d{2})\s*[-–—~]\s*(\d{1,2}):(\d{2})\Z")
 _T = TypeVar("_T")
@@ -126,6 +127,8 @@ class Calendar:
     hours: tuple[Window, ...] = DEFAULT_HOURS
     departments: Mapping[str, tuple[Window, ...]] = field(default_factory=dict)
     hours_given: bool = False
+    # Filled when first asked. No cached property: the interpreter looks for one in the class at every reading.
+    _counts: list[int] = field(default_factory=list, init=False, repr=False, compare=False)
 
     # --- days
 
@@ -139,11 +142,17 @@ class Calendar:
     def wd(self, a: date, b: date) -> int:
         """Return the number of workdays d with a < d <= b (C3); 0 when a >= b."""
         after, upto = a.toordinal(), b.toordinal()
+        if _FIRST <= after < upto <= _LAST:
+            counts = self._counts or self._counted()
+            return counts[upto - _BEFORE] - counts[after - _BEFORE]
         return self._upto(upto) - self._upto(after) if after < upto else 0
 
     def workdays_between(self, first: date, last: date) -> int:
         """Return the number of workdays from one day to another, both included; 0 when ``last`` is the earlier."""
         start, end = first.toordinal(), last.toordinal()
+        if _FIRST <= start <= end <= _LAST:
+            counts = self._counts or self._counted()
+            return counts[end - _BEFORE] - counts[start - _FIRST]
         return self._upto(end) - self._upto(start - 1) if start <= end else 0
 
     def next_workday(self, day: date) -> date:
@@ -215,17 +224,18 @@ class Calendar:
                     flags[day.toordinal() - _FIRST] = flag
         return flags
 
-    @cached_property
-    def _counts(self) -> list[int]:
-        return list(accumulate(self._flags, initial=_mondays_to_fridays(_FIRST - 1)))
+    def _counted(self) -> list[int]:
+        """Workdays from the year 1 on, up to the day before each of the years 2000 to 2100 and the last of them."""
+        self._counts[:] = accumulate(self._flags, initial=_mondays_to_fridays(_BEFORE))
+        return self._counts
 
     def _upto(self, number: int) -> int:
         """How many workdays there are up to a day's ordinal, from the year 1 on."""
         if number < _FIRST:
             return _mondays_to_fridays(number)
         if number <= _LAST:
-            return self._counts[number - _FIRST + 1]
-        return self._counts[-1] + _mondays_to_fridays(number) - _mondays_to_fridays(_LAST)
+            return (self._counts or self._counted())[number - _BEFORE]
+        return (self._counts or self._counted())[-1] + _mondays_to_fridays(number) - _mondays_to_fridays(_LAST)
 
 
 def _mondays_to_fridays(number: int) -> int:
@@ -247,9 +257,12 @@ class _Layers:
         self.problems: list[Problem] = []
 
 
-def load_calendar(parts: Sequence[str | Path], zone: ZoneInfo) -> Calendar:
+def load_calendar(
+    parts: Sequence[str | Path], zone: ZoneInfo, departments: Mapping[str, str] | None = None
+) -> Calendar:
     """Build the calendar of ``calendar:`` in duban.yaml: a country (``CN``, or ``none`` for plain Monday to Friday)
     and paths of calendar files, later files over earlier ones. The country lies below all files wherever it stands.
+    ``departments`` are the directory's (any name or alias, case-folded -> name): hours of another are a mistake.
 
     Raises ``ConfigError`` with all mistakes of all files, and for a part that is neither.
     """
@@ -261,7 +274,7 @@ def load_calendar(parts: Sequence[str | Path], zone: ZoneInfo) -> Calendar:
         _lay_china(layers)
     for part in parts:
         if str(part) not in COUNTRIES:
-            _lay_file(layers, Path(part))
+            _lay_file(layers, Path(part), departments or {})
     if layers.problems:
         raise ConfigError(layers.problems)
     return Calendar(
@@ -286,18 +299,18 @@ def _lay_china(layers: _Layers) -> None:
     layers.years.update(day.year for day in constants.holidays if day.month == 10)
 
 
-def _lay_file(layers: _Layers, path: Path) -> None:
+def _lay_file(layers: _Layers, path: Path, departments: Mapping[str, str]) -> None:
     if not path.exists() and not path.suffix:
         wanted = ", ".join(COUNTRIES)
         raise ConfigError(f"{str(path)!r} is neither a country that duban knows ({wanted}) nor a calendar file")
-    _CalendarFile(read_document(path), layers).lay()
+    _CalendarFile(read_document(path), layers, departments).lay()
 
 
 class _CalendarFile:
     """Reads one calendar file into the layers; every mistake becomes a problem at its place."""
 
-    def __init__(self, document: Document, layers: _Layers) -> None:
-        self.document, self.layers = document, layers
+    def __init__(self, document: Document, layers: _Layers, departments: Mapping[str, str]) -> None:
+        self.document, self.layers, self.departments = document, layers, departments
 
     def lay(self) -> None:
         file = self._mapping((), self.document.value, known=("years", "hours", "departments"))
@@ -308,14 +321,23 @@ class _CalendarFile:
         for name, entry in self._mapping(("departments",), file.get("departments")).items():
             own = self._mapping(("departments", name), entry, known=("hours",))
             if "hours" in own:
-                self.layers.departments[name] = self._windows(("departments", name, "hours"), own["hours"]) or ()
+                windows = self._windows(("departments", name, "hours"), own["hours"])
+                self.layers.departments[self._department(name)] = windows or ()
+
+    def _department(self, name: str) -> str:
+        """The directory's name of a department; one that it lacks would have hours that nobody keeps."""
+        known = self.departments.get(name.strip().casefold())
+        if known is None and self.departments:
+            near = nearest(name, sorted(set(self.departments.values())))
+            hint = f"; did you mean {near!r}?" if near else ""
+            self._mistake(("departments", name), f"the directory has no department {name!r}{hint}", on_key=True)
+        return known or name
 
     def _year(self, text: str, lists: Any) -> None:
         at = ("years", text)
         if not re.fullmatch(r"\d{4}", text) or not FIRST_YEAR <= int(text) <= LAST_YEAR:
             self._mistake(at, f"{text!r} is no year from {FIRST_YEAR} to {LAST_YEAR}", on_key=True)
             return
-        self.layers.years.add(int(text))
         seen: dict[date, str] = {}
         for key, days in self._mapping(at, lists, known=("holidays", "workdays")).items():
             if not isinstance(days, list):
@@ -324,6 +346,8 @@ class _CalendarFile:
                 continue
             for place, day in enumerate(days):
                 self._day((*at, key, place), day, seen)
+        if seen:  # a year without a single day is no data: it stays one that is guessed, and said so
+            self.layers.years.add(int(text))
 
     def _day(self, at: tuple[str | int, ...], text: Any, seen: dict[date, str]) -> None:
         _, year, key, _ = at

@@ -3,11 +3,11 @@
 Three modes (convention C4): ``wall`` is elapsed time; ``workday24`` counts workdays with all their hours, from local
 midnight to local midnight; ``workhours`` counts the working hours of workdays, a department's own where it has them.
 
-Working time is a table of shifts as UTC instants with the working time before each of them, so every question is one
-binary search whatever the distance (facts/rules-and-state section 2). An instant is worked if and only if its local
-date is a workday and its local time of day lies in a window: a window inside an hour that the zone skips or repeats
-shrinks or counts twice, as the clock on the wall does. The tables reach from 2000 to 2100; outside, a working clock
-stands still.
+Working time is read from tables (:mod:`shifts`): by local day and minute where both times carry the calendar's own
+zone, else by one binary search in the shifts as UTC instants, whatever the distance (facts/rules-and-state section 2).
+An instant is worked if and only if its local date is a workday and its local time of day lies in a window: a window
+inside an hour that the zone skips or repeats shrinks or counts twice, as the clock on the wall does. The tables reach
+from 2000 to 2100; outside, a working clock stands still.
 
 All times given must be aware; all times returned are in the calendar's zone. Durations count to the microsecond.
 Whether a deadline is passed is safely asked with :meth:`Clock.remaining`: Python compares two times of one zone by what
@@ -16,32 +16,22 @@ the clock on the wall shows, which is wrong in the hour that a zone repeats.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from itertools import accumulate, pairwise
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
-from duban.rules.calendar import FIRST_YEAR, LAST_YEAR, Calendar, Window
+from duban.rules.calendar import Calendar, Window
+from duban.rules.shifts import EPOCH, MICROSECOND, WHOLE_DAY, LocalDays, Shifts, instant, lay
 
 Mode = Literal["wall", "workday24", "workhours"]
 MODES: tuple[Mode, ...] = ("wall", "workday24", "workhours")
 Pauses = Sequence[tuple[datetime, datetime]]  # times during which a clock stands; in any order, they may overlap
 SegmentKind = Literal["running", "paused", "rest_day", "off_hours"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_MINUTE = 60_000_000
-_DAY = 24 * 60 * _MINUTE
-_WHOLE_DAY = (Window(0, 24 * 60),)
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_EARLIEST = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // _MICROSECOND  # a day from what datetime can hold, so that
-_LATEST = (datetime(9999, 12, 30, tzinfo=UTC) - _EPOCH) // _MICROSECOND  # a mistyped year overflows in no zone
-# No zone of the tz database is on an offset for fewer than six days (Noronha, Recife and Boa Vista, October 2000).
-_PROBE = 3 * _DAY
+_EARLIEST = (datetime(1, 1, 2, tzinfo=UTC) - EPOCH) // MICROSECOND  # a day from what datetime can hold, so that
+_LATEST = (datetime(9999, 12, 30, tzinfo=UTC) - EPOCH) // MICROSECOND  # a mistyped year overflows in no zone
+_NOTHING = timedelta()
 
 
 class Segment(NamedTuple):
@@ -62,15 +52,25 @@ class Clock:
     """The clocks of one calendar. Tables are built when a mode is first used (about 0.1 s) and kept."""
 
     calendar: Calendar
-    _tables: dict[tuple[Window, ...], _Shifts] = field(default_factory=dict, repr=False, compare=False)
+    _tables: dict[tuple[Window, ...], tuple[Shifts, LocalDays]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _local: dict[tuple[Mode, str | None], LocalDays] = field(default_factory=dict, repr=False, compare=False)
 
     def elapsed(
         self, a: datetime, b: datetime, mode: Mode, department: str | None = None, pauses: Pauses = ()
     ) -> timedelta:
         """Return how much a clock of this mode moves from ``a`` to ``b``; negative when ``b`` is the earlier."""
-        start, end = _number(a), _number(b)
+        if a.tzinfo is b.tzinfo is self.calendar.zone and mode != "wall" and not pauses:
+            days = self._local.get((mode, department)) or self._local_days(mode, department)
+            begun, ended = days.before(a), days.before(b)
+            if begun is not None and ended is not None:
+                return ended - begun
+        return self._measured(instant(a), instant(b), mode, department, pauses)
+
+    def _measured(self, start: int, end: int, mode: Mode, department: str | None, pauses: Pauses) -> timedelta:
         if start > end:
-            return -self.elapsed(b, a, mode, department, pauses)
+            return -self._measured(end, start, mode, department, pauses)
         time = self._time(mode, department)
         if not pauses:
             return timedelta(microseconds=time.before(end) - time.before(start))
@@ -93,10 +93,16 @@ class Clock:
         start. Raises ``ValueError`` for a negative one. A clock that would run past 2100 ends there, and one started
         later ends at once.
         """
-        left = duration // _MICROSECOND
-        if left < 0:
+        if duration < _NOTHING:
             raise ValueError(f"a clock cannot run for {duration}: the duration is negative")
-        time, position = self._time(mode, department), _number(start)
+        if start.tzinfo is self.calendar.zone and duration and mode != "wall" and not pauses:
+            days = self._local.get((mode, department)) or self._local_days(mode, department)
+            begun = days.before(start)
+            found = None if begun is None else days.at(begun + duration)
+            if found is not None:
+                return found
+        left = duration // MICROSECOND
+        time, position = self._time(mode, department), instant(start)
         if not left:
             return self._moment(position)
         for lo, hi in _merged(pauses):
@@ -117,7 +123,7 @@ class Clock:
         A stretch in which the clock would stand anyway is ``paused`` while somebody paused it, ``rest_day`` for whole
         rest days, ``off_hours`` for the hours around the windows of a workday.
         """
-        lo, hi = _number(start), _number(end)
+        lo, hi = instant(start), instant(end)
         pieces: list[tuple[SegmentKind, int, int]] = []
         for kind, a, b in self._pieces(lo, hi, mode, department, _merged(pauses)):
             if pieces and pieces[-1][0] == kind:
@@ -144,7 +150,7 @@ class Clock:
         if mode == "wall":
             yield "running", lo, hi
             return
-        days, hours = self._shifts(_WHOLE_DAY), self._time(mode, department)
+        days, hours = self._table(WHOLE_DAY)[0], self._time(mode, department)
         for (a, b), worked_day in _cut(lo, hi, days.overlapping(lo, hi)):
             if not worked_day:
                 yield "rest_day", a, b
@@ -158,24 +164,30 @@ class Clock:
 
     # --- tables
 
-    def _time(self, mode: Mode, department: str | None) -> _Shifts | _Wall:
-        if mode == "wall":
-            return _WALL
+    def _time(self, mode: Mode, department: str | None) -> Shifts | _Wall:
+        return _WALL if mode == "wall" else self._table(self._windows(mode, department))[0]
+
+    def _local_days(self, mode: Mode, department: str | None) -> LocalDays:
+        found = self._local[mode, department] = self._table(self._windows(mode, department))[1]
+        return found
+
+    def _windows(self, mode: Mode, department: str | None) -> tuple[Window, ...]:
         if mode == "workday24":
-            return self._shifts(_WHOLE_DAY)
+            return WHOLE_DAY
         if mode == "workhours":
-            return self._shifts(self.calendar.windows(department))
+            return self.calendar.windows(department)
         raise ValueError(f"there is no clock mode {mode!r}; known are {', '.join(MODES)}")
 
-    def _shifts(self, windows: tuple[Window, ...]) -> _Shifts:
+    def _table(self, windows: tuple[Window, ...]) -> tuple[Shifts, LocalDays]:
         found = self._tables.get(windows)
         if found is None:  # two threads may both build it; both tables are equal
-            found = self._tables[windows] = _shifts(self.calendar, windows)
+            shifts = lay(self.calendar, windows)
+            found = self._tables[windows] = shifts, LocalDays(self.calendar, windows, shifts)
         return found
 
     def _moment(self, number: int) -> datetime:
         bounded = min(max(number, _EARLIEST), _LATEST)
-        return (_EPOCH + timedelta(microseconds=bounded)).astimezone(self.calendar.zone)
+        return (EPOCH + timedelta(microseconds=bounded)).astimezone(self.calendar.zone)
 
 
 class _Wall:
@@ -194,89 +206,13 @@ class _Wall:
 _WALL = _Wall()
 
 
-class _Shifts:
-    """Disjoint stretches of work in order; instants are microseconds since 1970 UTC."""
-
-    __slots__ = ("_ends", "_starts", "_sums")
-
-    def __init__(self, starts: array[int], ends: array[int]) -> None:
-        self._starts, self._ends = starts, ends
-        lengths = (end - start for start, end in zip(starts, ends, strict=True))
-        self._sums = array("q", accumulate(lengths, initial=0))  # the work before each shift, and in the end all of it
-
-    def before(self, instant: int) -> int:
-        """The work from the table's start up to an instant."""
-        place = bisect_right(self._starts, instant) - 1
-        if place < 0:
-            return 0
-        return self._sums[place] + min(instant, self._ends[place]) - self._starts[place]
-
-    def at(self, amount: int) -> int:
-        """The first instant at which so much work (more than none) is done; the table's end for more than it holds."""
-        place = bisect_left(self._sums, amount) - 1
-        if place >= len(self._starts):
-            return self._ends[-1]
-        return self._starts[place] + amount - self._sums[place]
-
-    def overlapping(self, lo: int, hi: int) -> Iterator[tuple[int, int]]:
-        """The shifts between two instants, in order."""
-        for place in range(bisect_right(self._ends, lo), bisect_left(self._starts, hi)):
-            yield self._starts[place], self._ends[place]
-
-
-def _shifts(calendar: Calendar, windows: tuple[Window, ...]) -> _Shifts:
-    """Lay the windows over all workdays, as local readings, and cut them where the zone changes its offset."""
-    edges = [(window.start * _MINUTE, window.end * _MINUTE) for window in windows]
-    midnights = [(number - _EPOCH_DAY) * _DAY for number in calendar.workday_numbers()]
-    local_starts = array("q", [midnight + start for midnight in midnights for start, _ in edges])
-    local_ends = array("q", [midnight + end for midnight in midnights for _, end in edges])
-    starts, ends = array("q"), array("q")
-    for lo, hi, offset in _offsets(calendar.zone):
-        first, last = bisect_right(local_ends, lo + offset), bisect_left(local_starts, hi + offset)
-        if first >= last:
-            continue
-        cut = len(starts)
-        starts.extend([instant - offset for instant in local_starts[first:last]])
-        ends.extend([instant - offset for instant in local_ends[first:last]])
-        starts[cut], ends[-1] = max(starts[cut], lo), min(ends[-1], hi)
-    return _Shifts(starts, ends)
-
-
-def _offsets(zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
-    """Yield (from, to, offset from UTC) in microseconds: the stretches in which a zone keeps one offset."""
-
-    def offset(instant: int) -> int:
-        shift = (_EPOCH + timedelta(microseconds=instant)).astimezone(zone).utcoffset()
-        return 0 if shift is None else shift // _MICROSECOND
-
-    begin = ((date(FIRST_YEAR, 1, 1).toordinal() - _EPOCH_DAY) - 1) * _DAY
-    end = ((date(LAST_YEAR, 12, 31).toordinal() - _EPOCH_DAY) + 2) * _DAY
-    start, current = begin, offset(begin)
-    for low, probe in pairwise([*range(begin, end, _PROBE), end]):
-        if (ahead := offset(probe)) == current:
-            continue
-        high = probe  # becomes the first instant with the new offset
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if offset(middle) == current else (low, middle)  # noqa: PLW2901 - a bisection
-        yield start, high, current
-        start, current = high, ahead
-    yield start, end, current
-
-
 # --- intervals of instants
-
-
-def _number(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone; a clock needs to know which instant is meant")
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _merged(pauses: Pauses) -> list[tuple[int, int]]:
     """Return pauses in order, joined where they touch, without empty ones."""
     merged: list[tuple[int, int]] = []
-    for lo, hi in sorted((_number(a), _number(b)) for a, b in pauses):
+    for lo, hi in sorted((instant(a), instant(b)) for a, b in pauses):
         if lo >= hi:
             continue
         if merged and lo <= merged[-1][1]:

@@ -13,11 +13,11 @@ from datetime import timedelta
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from duban.errors import Problem
-from duban.rules.book import Book, Place, Rule
+from duban.errors import ConfigError, Problem
+from duban.rules.book import MOST_PROBLEMS, Book, Place, Rule, words_of
 from duban.rules.entries import Either
 from duban.rules.language.compile import Code, Compiler
-from duban.rules.language.contradiction import contradiction
+from duban.rules.language.contradiction import contradiction, excluded
 from duban.rules.language.parse import LanguageError, Node, parse
 from duban.rules.language.scope import Scope
 from duban.rules.language.types import RUNTIME
@@ -42,13 +42,15 @@ class Sentence(NamedTuple):
 
 
 class To(NamedTuple):
-    """One entry of a list of recipients: a role, maybe over a value; or a choice between two lists."""
+    """One entry of a list of recipients: a role, maybe over a value; or a choice between two lists by a condition,
+    whose ``text`` is kept for explanations."""
 
     role: str = ""
     value: Expression | None = None
     condition: Expression | None = None
     then: tuple[To, ...] = ()
     otherwise: tuple[To, ...] = ()
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,13 @@ class Compilation:
     def __init__(self, book: Book) -> None:
         self.book = book
         self.problems: list[Problem] = []
-        self.used: set[str] = set()
+        self._told: set[Problem] = set()
+        self._rules = frozenset(book.rules)
+        self.checking = False
+        self.used: set[str] = set()  # every word of every condition
+        self.read: set[str] = set()  # parameters, patterns and tables of pairs that conditions read
+        self.asked: list[tuple[Rule, str, Compiler]] = []  # rules as they were checked, per kind
+        self._in_view: dict[int, frozenset[str]] = {}
         search, captures = searcher(book.patterns)
         self.environment: dict[str, Any] = {
             **RUNTIME,
@@ -106,7 +114,9 @@ class Compilation:
     def compiler(self, kind: str, mapped: frozenset[str] | None = None, clock: str | None = None) -> Compiler:
         """Return a compiler for conditions over one kind of item."""
         book = self.book
-        return Compiler(Scope(kind, book.params, book.patterns, book.pairs, frozenset(book.rules), mapped, clock))
+        made = Compiler(Scope(kind, book.params, book.patterns, book.pairs, self._rules, mapped, clock))
+        made.read = self.read
+        return made
 
     # --- conditions and values
 
@@ -117,8 +127,7 @@ class Compilation:
         except LanguageError as error:
             self.mistake(error, place, offset, part)
             return None
-        names = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", text))
-        self.used |= names & set(self.book.params)
+        self.used |= words_of(text)
         return node
 
     def mistake(self, error: LanguageError, place: Place, offset: int = 0, part: Sequence[str | int] = ()) -> None:
@@ -127,22 +136,30 @@ class Compilation:
         self.add(place.problem(str(error), part=part, offset=offset + error.start, width=width))
 
     def add(self, problem: Problem) -> None:
-        """Collect a problem, once: a rule of two kinds would say it twice."""
-        if problem not in self.problems:
+        """Collect a problem, once: a rule of two kinds would say it twice. Raises ``ConfigError`` when there are more
+        than anybody reads: finding the nearest right word for each of thousands would take minutes."""
+        if problem not in self._told:
+            self._told.add(problem)
             self.problems.append(problem)
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise ConfigError(self.problems)
 
     def truth(
-        self, compiler: Compiler, text: str, place: Place, part: Sequence[str | int] = (), *, given: str | None = None
+        self, compiler: Compiler, text: str, place: Place, part: Sequence[str | int] = (), *, given: Sequence[str] = ()
     ) -> str:
-        """Return the source of a condition, ``False`` after a mistake. ``given``: a condition that gates this one."""
+        """Return the source of a condition, ``False`` after a mistake. ``given``: conditions that gate this one, which
+        the same compiler compiled before."""
         node = self.tree(text, place, part=part)
         if node is None:
             return "False"
+        compiler.in_view, compiler.roots[text] = self.in_view(place), node
         try:
             source = _readable(compiler.truth(node), text)
-            found = contradiction(node, _gate(given))
-            if found is not None:
-                raise found
+            if compiler.scope.mapped is None:  # asked once, when the book is checked
+                gate = [compiler.roots[each] for each in given if each in compiler.roots]
+                found = contradiction(node, compiler, gate, whole=not given)
+                if found is not None:
+                    raise found
         except LanguageError as error:
             self.mistake(error, place, part=part)
             return "False"
@@ -165,17 +182,45 @@ class Compilation:
 
     def define(self, compiler: Compiler, name: str, text: str, place: Place) -> None:
         """Compile a ``let`` name and make it known."""
+        compiler.in_view = self.in_view(place)
         code = self.value(compiler, text, place, part=(name,))
         node = self.tree(text, place, part=(name,))
         if code is None or node is None:
             return
         try:
             compiler.define(name, code, node)
+            compiler.lets[name] = node
         except LanguageError as error:
             self.mistake(error, place, part=(name,))
 
+    def in_view(self, place: Place) -> frozenset[str]:
+        """Return the parameters whose present value whoever wrote at a place could see: those of this file or one
+        before, unchanged since. A later file may well make a condition of an earlier one impossible: that is how a
+        threshold switches a rule off."""
+        known = self._in_view.get(id(place.document))
+        if known is None:
+            order = {id(document): number for number, document in enumerate(self.book.documents)}
+            here = order.get(id(place.document), -1)
+            params = {
+                name
+                for name, written in self.book.param_places.items()
+                if order.get(id(written.document), here + 1) <= here
+                and written.location[:1] == ("params",)  # those of a test come after all files
+                and written.document.value["params"][name] == self.book.params.get(name)
+            }
+            patterns = {
+                name
+                for name, written in self.book.pattern_places.items()
+                if order.get(id(written.document), here + 1) <= here
+            }
+            known = self._in_view[id(place.document)] = frozenset(params | patterns)
+        return known
+
     def function(self, source: str) -> Expression:
-        """Turn checked source into a function of (item, world)."""
+        """Turn checked source into a function of (item, world); while the book is checked, into one that is never
+        called: making them would take a third of the time."""
+        if self.checking:
+            return _unmade
         # The source is made by the compiler from checked nodes.
         made: Expression = eval(f"lambda c, _w: {source}", self.environment)  # noqa: S307
         return made
@@ -214,18 +259,28 @@ class Compilation:
         found = []
         for index, entry in enumerate(entries):
             if isinstance(entry, Either):
-                condition = self.function(self.truth(compiler, entry.if_, place, (index, "if")))
+                condition = self.function(self.choice(compiler, entry, place, index))
                 here = Place(place.document, (*place.location, index))
                 then, otherwise = (
                     self.recipients(compiler, group, Place(here.document, (*here.location, key)))
                     for key, group in (("then", entry.then), ("else", entry.else_))
                 )
-                found.append(To(condition=condition, then=then, otherwise=otherwise))
+                found.append(To(condition=condition, then=then, otherwise=otherwise, text=entry.if_))
                 continue
             recipient = self._recipient(compiler, entry, place, index)
             if recipient is not None:
                 found.append(recipient)
         return tuple(found)
+
+    def choice(self, compiler: Compiler, entry: Either, place: Place, index: int) -> str:
+        """Return the source of a choice's condition; one that always comes out the same way is a mistake."""
+        source = self.truth(compiler, entry.if_, place, (index, "if"), given=compiler.gate)
+        gate = [compiler.roots[text] for text in compiler.gate if text in compiler.roots]
+        node = compiler.roots.get(entry.if_)
+        if compiler.scope.mapped is None and node is not None and excluded(node, gate, compiler):
+            error = LanguageError("while the rule holds this always does, so there is no choice", 0, len(entry.if_))
+            self.mistake(error, place, part=(index, "if"))
+        return source
 
     def _recipient(self, compiler: Compiler, entry: str, place: Place, index: int) -> To | None:
         match = _RECIPIENT.match(entry)
@@ -248,13 +303,8 @@ class Compilation:
         return To(role, self.function("None" if code.unknown else source))
 
 
-def _gate(text: str | None) -> tuple[Node, ...]:
-    if text is None:
-        return ()
-    try:
-        return (parse(text),)
-    except LanguageError:  # told where the gate itself is compiled
-        return ()
+def _unmade(context: Any, world: World) -> Any:
+    raise AssertionError(f"a condition was asked of {context} in {world} while its book was still checked")
 
 
 def _readable(source: str, text: str) -> str:

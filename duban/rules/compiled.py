@@ -6,7 +6,7 @@ condition). For a table, the rules that apply to it are joined into one generate
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from duban.errors import ConfigError
 from duban.item import KINDS, fields_of
 from duban.rules.book import Book, Place, Rule
 from duban.rules.bookchecks import check_book, check_rule
+from duban.rules.bookrecord import BookRecord, record_of
 from duban.rules.clocks import ClockRule
 from duban.rules.compilation import Compilation, Expression, Ready, Sentence, To, Told
 from duban.rules.context import Context
@@ -29,11 +30,11 @@ from duban.rules.world import World
 class TableRules:
     """What judges the items of one kind in one form of table.
 
-    ``strata`` are the fused functions; ``rules`` those that apply; ``not_applicable`` those whose fields have no
+    ``strata`` are the loops over items; ``rules`` those that apply; ``not_applicable`` those whose fields have no
     column, with the fields; ``waiting`` those that need items of a kind that some unreadable table may hold.
     """
 
-    strata: Mapping[int, Callable[[Context, World, Callable[[str], None]], None]]
+    strata: Mapping[int, Callable[[Sequence[Any], World], None]]
     rules: Mapping[str, Ready]
     not_applicable: Mapping[str, tuple[str, ...]]
     waiting: frozenset[str]
@@ -47,6 +48,7 @@ class CompiledBook:
     def __init__(self, book: Book) -> None:
         self.book = book
         self.work = Compilation(book)
+        self.work.checking = True
         self._tables: dict[tuple[Any, ...], TableRules] = {}
         self._clocks: dict[tuple[str, str, frozenset[str]], ClockRule] = {}
         for name, (entry, _) in book.clocks.items():
@@ -60,11 +62,17 @@ class CompiledBook:
                     ready = self.ready(rule, kind, None)
                     self._needed[rule.id, kind] = ready.needs
                     after.setdefault(rule.id, set()).update(ready.after)
+        self.work.checking = False
         _ = self.tells  # compiled here, so that its mistakes are found at load
         check_book(self.work)
         self._order = {} if self.work.problems else strata(self.work, after)
         if self.work.problems:
             raise ConfigError(self.work.problems)
+
+    @cached_property
+    def record(self) -> BookRecord:
+        """Fingerprint, digests and versions: by what items stand judged."""
+        return record_of(self.book)
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -133,9 +141,13 @@ class CompiledBook:
         """Return a rule compiled for a kind in a table with these columns (``None``: all)."""
         work, entry = self.work, rule.entry
         compiler = self.rule_compiler(rule, kind, mapped)
-        source = work.truth(compiler, entry.test or "false", rule.place("test"), given=entry.when)
-        if entry.when:
-            source = f"({work.truth(compiler, entry.when, rule.place('when'))} and {source})"
+        gate = work.truth(compiler, entry.when, rule.place("when")) if entry.when else None
+        given = (entry.when,) if entry.when else ()
+        source = work.truth(compiler, entry.test or "false", rule.place("test"), given=given)
+        source = source if gate is None else f"({gate} and {source})"
+        compiler.gate = tuple(text for text in (entry.when, entry.test) if text)
+        if mapped is None:
+            work.asked.append((rule, kind, compiler))
         needs = frozenset(compiler.uses.fields if entry.need is None else entry.need)
         after = frozenset(compiler.uses.rules)
         once = (work.value(compiler, text, rule.place("once_per"), part=(i,)) for i, text in enumerate(entry.once_per))
@@ -178,9 +190,22 @@ class CompiledBook:
             self._clocks[key] = self._clock(name, kind, mapped)
         return self._clocks[key]
 
+    def remembered_clocks(self, kind: str, mapped: frozenset[str]) -> tuple[ClockRule, ...]:
+        """Return the clocks of a kind that pause or have several cycles, in a table with these columns."""
+        return tuple(self.clock_rule(name, kind, mapped) for name in self._remembered.get(kind, ()))
+
+    @cached_property
+    def _remembered(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, (entry, _) in self.book.clocks.items():
+            for kind in entry.of if entry.reopens or entry.pause_when else ():
+                found.setdefault(kind, []).append(name)
+        return found
+
     def shown_clock(self, kind: str) -> str | None:
         """Return the clock whose deadline and state rows of this kind show."""
-        return next((name for name, (entry, _) in self.book.clocks.items() if entry.shown and kind in entry.of), None)
+        shown = [name for name, (entry, _) in self.book.clocks.items() if entry.shown and kind in entry.of]
+        return shown[-1] if shown else None  # a team's own comes after the guide's
 
     def _clock(self, name: str, kind: str, mapped: frozenset[str] | None) -> ClockRule:
         work, (entry, place) = self.work, self.book.clocks[name]
@@ -204,6 +229,8 @@ class CompiledBook:
             condition(entry.running_when, "running_when"),
             entry.shown,
             entry.engine,
+            condition(entry.pause_when, "pause_when"),
+            entry.reopens,
         )
 
     # --- one form of table
@@ -229,12 +256,15 @@ class CompiledBook:
 
     def _ladder(self, rules: Mapping[str, Ready]) -> Ladder:
         steps = self.book.ladder[0].steps if self.book.ladder else {}
+        tells = {move: tuple(t for t in told if isinstance(t, str)) for move, told in self.tells.items()}
 
         def predicate(step: str) -> Callable[[Context], bool] | None:
             ready = rules.get(steps.get(step, ""))  # type: ignore[call-overload]
-            return None if ready is None else (lambda context: bool(ready.test(context, context.world)))
+            return None if ready is None else (lambda context: _holds(ready, context))
 
-        return Ladder(predicate("soon"), predicate("minor"), predicate("notice"))
+        return Ladder(
+            predicate("soon"), predicate("minor"), predicate("notice"), dict(steps), tells  # type: ignore[arg-type]
+        )  # fmt: skip
 
     def _guards(self, kind: str, mapped: frozenset[str] | None) -> tuple[Guard, ...]:
         compiler = self.work.compiler(kind, mapped)
@@ -244,6 +274,11 @@ class CompiledBook:
                 source = self.work.truth(compiler, entry.when, place, ("when",))
                 found.append(Guard(source, self.work.function(source), entry))
         return tuple(found)
+
+
+def _holds(ready: Ready, context: Context) -> bool:
+    """A rule that is waived for an item is no step of its ladder."""
+    return bool(ready.test(context, context.world)) and context.grants.waiver_of(ready.rule.id) is None
 
 
 __all__ = ["CompiledBook", "Ready", "Sentence", "TableRules", "To", "Told"]

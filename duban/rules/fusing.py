@@ -1,17 +1,18 @@
-"""The rules of one form of table as one generated function per stratum.
+"""The rules of one form of table as one generated loop per stratum (:mod:`sharing`).
 
-Judging an item is then one call and not one per rule (facts/rules-and-state section 1). A rule that asks whether
-another holds is judged in a later stratum.
+Judging a table is then one call per stratum and not one per item and rule (facts/rules-and-state section 1). A rule
+that asks whether another holds is judged in a later stratum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from duban.rules.compilation import Compilation, Expression, Ready
 from duban.rules.entries import SuppressionEntry
+from duban.rules.sharing import loop
 
 
 class Guard(NamedTuple):
@@ -29,34 +30,38 @@ class Guard(NamedTuple):
 def strata(work: Compilation, after: Mapping[str, set[str]]) -> dict[str, int]:
     """Return how many rules must be judged before each; rules that wait for each other are a mistake of the book."""
     depth: dict[str, int] = {}
-
-    def place(rule_id: str, path: tuple[str, ...]) -> int:
-        if rule_id in path:
-            circle = " -> ".join((*path[path.index(rule_id) :], rule_id))
-            work.add(work.book.rules[rule_id].place("test").problem(f"rules wait for each other: {circle}"))
-            return 0
-        if rule_id not in depth:
-            depth[rule_id] = max((place(other, (*path, rule_id)) + 1 for other in after.get(rule_id, ())), default=0)
-        return depth[rule_id]
-
     for rule_id in after:
-        place(rule_id, ())
+        path = [rule_id]  # by hand: a long chain of rules must not exhaust the interpreter's stack
+        while path:
+            here = path[-1]
+            circle = next((other for other in sorted(after.get(here, ())) if other in path), None)
+            if circle is not None:
+                round_trip = [*path[path.index(circle) :], circle]
+                shown = " -> ".join(round_trip if len(round_trip) < 9 else [*round_trip[:6], "…", circle])
+                work.add(work.book.rules[circle].place("test").problem(f"rules wait for each other: {shown}"))
+                depth[here] = 0
+            waiting = next((other for other in sorted(after.get(here, ())) if other not in depth), None)
+            if here not in depth and waiting is not None:
+                path.append(waiting)
+                continue
+            if here not in depth:
+                depth[here] = max((depth[other] + 1 for other in after.get(here, ())), default=0)
+            path.pop()
     return depth
 
 
 def fused(
     work: Compilation, guards: Sequence[Guard], rules: Mapping[str, Ready], order: Mapping[str, int]
 ) -> dict[int, Callable[..., None]]:
-    """Return, per stratum, the function (context, world, hit) that calls ``hit`` with every rule that holds."""
+    """Return, per stratum, the function (contexts, world) that adds to every context's ``hits`` what holds of it."""
     functions: dict[int, Callable[..., None]] = {}
     for stratum in sorted({order[rule_id] for rule_id in rules}):
-        lines = ["def judge(c, _w, hit):"]
-        lines += [f" s{number} = {guard.source}" for number, guard in enumerate(guards)]
-        for rule_id, ready in rules.items():
-            if order[rule_id] == stratum:
-                quiet = [f"not s{n} and " for n, guard in enumerate(guards) if guard.silences(rule_id)]
-                lines.append(f" if {''.join(quiet)}{ready.source}: hit({rule_id!r})")
-        made: dict[str, Any] = {}
-        exec("\n".join(lines), work.environment, made)  # noqa: S102 - only source made by the compiler
-        functions[stratum] = made["judge"]
+        functions[stratum] = loop(
+            (
+                (rule_id, [*(f"not {g.source}" for g in guards if g.silences(rule_id)), ready.source])
+                for rule_id, ready in rules.items()
+                if order[rule_id] == stratum
+            ),
+            work.environment,
+        )
     return functions

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from duban.errors import ConfigError
+from duban.people import Department, Directory
 from duban.rules.calendar import DEFAULT_HOURS, Calendar, Week, Window, load_calendar, monday_of, parse_windows, week_of
+from duban.rules.clock import Clock
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CN = load_calendar(["CN"], SHANGHAI)
@@ -274,3 +276,50 @@ def test_the_holiday_tables_are_loaded_only_when_asked_for() -> None:
         "load_calendar(['CN'], ZoneInfo('UTC')); assert 'chinese_calendar' in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- departments, split days, nights
+
+
+DIRECTORY = Directory({
+    "客服部": Department("客服部", aliases=("Support", "客户服务")), "夜班组": Department("夜班组"), "市场部": Department("市场部"),
+})  # fmt: skip
+
+
+def test_hours_of_departments_are_those_of_the_directory_by_any_of_their_names(tmp_path: Path) -> None:
+    path = write(tmp_path, 'departments: {support: {hours: ["08:00-12:00"]}, 夜班组: {hours: ["22:00-24:00", "00:00-06:00"]}}')
+    ours = load_calendar(["CN", path], SHANGHAI, DIRECTORY.aliases)
+    assert [str(window) for window in ours.windows("客服部")] == ["08:00-12:00"]
+    assert [str(window) for window in ours.windows("夜班组")] == ["00:00-06:00", "22:00-24:00"]
+    assert ours.windows("市场部") == DEFAULT_HOURS
+
+
+def test_hours_of_a_department_that_nobody_knows_are_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, 'departments:\n  客服: {hours: ["08:00-12:00"]}\n  采购: {hours: ["08:00-12:00"]}')
+    with pytest.raises(ConfigError) as caught:
+        load_calendar(["CN", path], SHANGHAI, DIRECTORY.aliases)
+    first, second = caught.value.problems
+    assert (first.line, first.column, first.message) == (2, 3, "the directory has no department '客服'; did you mean '客服部'?")
+    assert (second.line, second.message) == (3, "the directory has no department '采购'")
+    assert load_calendar(["CN", path], SHANGHAI).windows("客服") != DEFAULT_HOURS  # without a directory every name will do
+
+
+def test_a_night_is_counted_over_midnight_on_workdays_only(tmp_path: Path) -> None:
+    path = write(tmp_path, 'departments: {夜班组: {hours: ["22:00-24:00", "00:00-06:00"]}}')
+    clock = Clock(load_calendar(["CN", path], SHANGHAI))
+    friday = datetime(2024, 7, 19, 21, tzinfo=SHANGHAI)
+    # Friday 22-24; Saturday and Sunday are off, their small hours too; Monday 00-06 and from 22
+    assert clock.deadline(friday, timedelta(hours=8), "workhours", "夜班组") == datetime(2024, 7, 22, 6, tzinfo=SHANGHAI)
+    assert clock.deadline(friday, timedelta(hours=9), "workhours", "夜班组") == datetime(2024, 7, 22, 23, tzinfo=SHANGHAI)
+
+
+def test_a_year_that_lists_no_day_is_no_data(tmp_path: Path) -> None:
+    ours = load_calendar(["CN", write(tmp_path, "years: {2031: , 2032: {holidays: []}, 2033: {holidays: [2033-10-03]}}")], SHANGHAI)
+    assert ours.uncovered([date(year, 1, 1) for year in (2026, 2031, 2032, 2033)]) == (2031, 2032)
+
+
+def test_the_country_is_known_to_its_last_year_and_the_next_is_said_to_be_guessed() -> None:
+    assert CN.uncovered([date(year, 6, 1) for year in range(2003, 2027)]) == (2003,)
+    later = [year for year in range(2027, 2101) if CN.covered(year)]
+    assert later == list(range(2027, 2027 + len(later)))  # a newer list of the country adds years at the end, if any
+    assert Calendar(SHANGHAI, years=frozenset()).uncovered([date(2024, 7, 1)]) == (2024,)
