@@ -94,7 +94,8 @@ class Item(NamedTuple):
 
     ``values`` follow the order of :func:`fields_of` (``kind``); ``bad`` holds the cells that did not parse, as
     (field key, text of the cell): such a field counts as not empty but has no value. ``own`` are duban's own cells as
-    they were read, by own-column key, in the column's own type. ``url`` opens the row for a person.
+    they were read, by own-column key, in the column's own type. ``url`` opens the row for a person. ``waiver`` are the
+    cells of the columns that hold an approved extension, by the keys of a table's ``waivers:``, without the empty ones.
     """
 
     ref: Ref
@@ -103,6 +104,7 @@ class Item(NamedTuple):
     own: tuple[tuple[str, Value], ...] = ()
     bad: tuple[tuple[str, str], ...] = ()
     url: str | None = None
+    waiver: tuple[tuple[str, Value], ...] = ()
 
     def get(self, key: str) -> Value:
         """Return the value of a field, ``None`` when it is empty, unmapped or not a field of this kind."""

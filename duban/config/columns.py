@@ -22,6 +22,7 @@ def heading_problems(table: TableData, names: Mapping[str, str], own: Mapping[st
     yield from _shared(table, "columns", names, fields)
     yield from _shared(table, "writes", own, columns)
     human = _human_headings(table)
+    yield from _waiver_columns(table)
     yield from _overwritten(table, names, own, human)
     yield from _claimed(table, own, human)
 
@@ -41,6 +42,25 @@ def _shared(
         seen.update(dict.fromkeys(spots, name))
 
 
+def _waiver_columns(table: TableData) -> Iterator[Problem]:
+    """Columns of an approved extension: of tasks only, and of nothing else."""
+    claimed = table.part("waivers")
+    if claimed and table.kinds != KINDS and "task" not in table.kinds:
+        message = "only tasks have a due date to extend; take waivers out here"
+        yield table.problem(("waivers",), message, on_key=True)
+    taken = {normal(heading): f"columns: {name}" for name, heading in table.part("columns").items()
+             if isinstance(heading, str)}  # fmt: skip
+    for key, what in ((table.part("holds").get("column"), "holds"), (table.data.get("key"), "key")):
+        if isinstance(key, str):
+            taken[normal(key)] = what
+    for name, heading in claimed.items():
+        if not isinstance(heading, str):
+            continue
+        other = taken.setdefault(normal(heading), f"waivers: {name}")
+        if other != f"waivers: {name}":
+            yield table.problem(("waivers", name), f"{heading!r} is the column of {other} already; keep one of the two")
+
+
 def _human_headings(table: TableData) -> dict[str, tuple[str, Place]]:
     """Return the headings that the file itself gives to people: normal form -> (what for, where it says so)."""
     said: list[tuple[object, str, Place]] = [
@@ -48,6 +68,9 @@ def _human_headings(table: TableData) -> dict[str, tuple[str, Place]]:
     ]
     said.append((table.part("holds").get("column"), "holds", ("holds", "column")))
     said.append((table.data.get("key"), "key", ("key",)))
+    said += [
+        (heading, f"waivers: {name}", ("waivers", name)) for name, heading in table.part("waivers").items()
+    ]
     return {normal(heading): (what, place) for heading, what, place in said if isinstance(heading, str)}
 
 

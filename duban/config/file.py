@@ -45,6 +45,9 @@ class File(BaseModel):
         default=("CN",), description="country of public holidays (CN), a path to a calendar file, or a list of both"
     )
     directory: Text | None = Field(default=None, description="path of the file of departments and people")
+    waivers: OneOrMore = Field(
+        default=(), description="path of the file of approved extensions and waivers, or a list of such files"
+    )
     admin: OneOrMore = Field(default=(), description="who is told what concerns tables and the configuration")
     limits: Limits = Field(default=Limits(), description="what is written without being asked for")
     interval: float | None = Field(

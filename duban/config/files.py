@@ -1,4 +1,4 @@
-"""The files that duban.yaml names: rules, calendars, the directory. They are found and read here, judged elsewhere."""
+"""The files that duban.yaml names: rules, calendars, the directory, waivers. Found and read here, judged elsewhere."""
 
 from __future__ import annotations
 
@@ -69,6 +69,16 @@ class Files:
             else:
                 parts.append(self.file(entry, place))
         return tuple(parts)
+
+    def waivers(self, names: Any) -> tuple[Part, ...]:
+        """Return the waivers files in order, by absolute path."""
+        single = isinstance(names, str)
+        entries = [names] if single else names if isinstance(names, list | tuple) else ()
+        return tuple(
+            self.file(name, ("waivers",) if single else ("waivers", number))
+            for number, name in enumerate(entries)
+            if isinstance(name, str) and name
+        )
 
     def file(self, name: str, place: Place) -> Part:
         """Return one file with its absolute path and bytes."""

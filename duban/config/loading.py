@@ -48,6 +48,7 @@ class Config:
     limits: Limits
     sources: tuple[AnySource, ...]
     fingerprint: str
+    waivers: tuple[Path, ...] = ()
 
     def source(self, name: str) -> AnySource:
         """Return the source with this name; ``ConfigError`` with the nearest right one if there is none."""
@@ -98,6 +99,7 @@ class _Loading:
         self.problems += source_problems(self._document, meant)
         rules = self._files.rules(meant.get("rules", ["guide"]))
         calendar = self._files.calendar(meant.get("calendar", "CN"))
+        waivers = self._files.waivers(meant.get("waivers"))
         directory, people = self._directory(meant)
         problems = [*self._references.problems, *self.problems, *self._files.problems]
         if problems or file is None:
@@ -114,7 +116,8 @@ class _Loading:
             admin=file.admin,
             limits=file.limits,
             sources=resolved_sources(file, self._folder),
-            fingerprint=fingerprint(file, (*rules, *calendar, people)),
+            fingerprint=fingerprint(file, (*rules, *calendar, people, *waivers)),
+            waivers=tuple(Path(part.source) for part in waivers),
         )
 
     def _with_known_tools(self, data: Any) -> Any:

@@ -8,7 +8,7 @@ unmapped and the mapping holds a question for the admin (CFG-01). Catalogue sect
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +33,7 @@ class TableMapping:
     follow the order of the guide. ``raci_slips`` are headings that join 咨询 with I or 知会 with C (RAC-05).
     ``kind_values`` is how the configuration reads ``kind_column``. ``problems`` are sentences about the table's
     configuration that does not fit its columns; they stop nothing. ``how`` has one entry per use of a column.
+    ``waiver`` are the columns of an approved extension, by the keys of ``waivers:``.
     """
 
     kinds: tuple[Kind, ...]
@@ -48,6 +49,7 @@ class TableMapping:
     kind_column: Column | None = None
     kind_values: Mapping[str, Kind] | None = None
     done: Column | None = None
+    waiver: Mapping[str, Column] = field(default_factory=dict)
 
     def mapped(self, kind: Kind) -> frozenset[str]:
         """Return the fields of a kind that this table can answer, by a column or by a default."""
@@ -64,6 +66,7 @@ def wanted_columns(mapping: TableMapping) -> tuple[str, ...]:
     """Return the ids of the columns that a read must ask for: mapped, own, and the one that tells the kind."""
     wanted = [column for fields in mapping.fields.values() for column in fields.values()]
     wanted += mapping.own.values()
+    wanted += mapping.waiver.values()
     wanted += [column for column in (mapping.kind_column, mapping.done) if column is not None]
     return tuple(dict.fromkeys(column.id for column in wanted))
 
@@ -75,9 +78,20 @@ def kinds_of(table: Table) -> tuple[Kind, ...]:
     return (table.holds,)
 
 
-def map_columns(table: Table, schema: Schema) -> TableMapping:
-    """Map a table's columns. Raises ``ConfigError`` when an own column is also a mapped human column."""
-    return _Mapper(table, schema).mapping()
+def map_columns(
+    table: Table, schema: Schema, before: Mapping[str, Mapping[str, str]] | None = None
+) -> TableMapping:
+    """Map a table's columns. Raises ``ConfigError`` when an own column is also a mapped human column.
+
+    ``before`` is :func:`column_ids` of the mapping by which the table was last read: a column that was renamed since,
+    to a heading that says nothing, goes on holding its field.
+    """
+    return _Mapper(table, schema).mapping(before or {})
+
+
+def column_ids(mapping: TableMapping) -> dict[str, dict[str, str]]:
+    """Return kind -> field -> id of its column: what a later mapping needs to know a renamed column again."""
+    return {kind: {key: column.id for key, column in fields.items()} for kind, fields in mapping.fields.items()}
 
 
 def find_column(columns: Iterable[Column], wanted: str) -> Column | None:
@@ -98,22 +112,26 @@ class _Mapper:
         self.problems: list[str] = []
         self.matcher = Matcher(self.kinds, self.columns)
 
-    def mapping(self) -> TableMapping:
+    def mapping(self, before: Mapping[str, Mapping[str, str]]) -> TableMapping:
         kind_column, kind_values = self._kind_column()
         configured = self._configured()
         reserved = {column.id for column in configured.values() if column is not None}
         if kind_column is not None:
             self.matcher.note(kind_column, item_type_field().key, "kind")
             reserved.add(kind_column.id)
+        waiver = self._waiver()
+        reserved |= {column.id for column in waiver.values()}
         reserved |= self._named_own()
         human = [column for column in self.columns if normal(column.name) not in own_names(self.kinds)]
         fields = self.matcher.match(configured, [column for column in human if column.id not in reserved])
         taken = {column.id: key for mapped in fields.values() for key, column in mapped.items()}
         if kind_column is not None:
             taken[kind_column.id] = item_type_field().key
+        taken |= {column.id: f"waivers: {key}" for key, column in waiver.items()}
         own = find_own(self.table, self.kinds, self.columns, taken)
         for key, column in own.columns.items():
             self.matcher.note(column, key, "own")
+        fields = {kind: self._with_renamed(kind, fields[kind], configured, before.get(kind, {})) for kind in fields}
         defaults = self._defaults(fields)
         return TableMapping(
             kinds=self.kinds,
@@ -129,7 +147,33 @@ class _Mapper:
             kind_column=kind_column,
             kind_values=kind_values,
             done=next((column for column in self.columns if column.field == DONE), None),
+            waiver=MappingProxyType(waiver),
         )
+
+    def _with_renamed(
+        self,
+        kind: Kind,
+        mapped: Mapping[str, Column],
+        configured: Mapping[str, Column | None],
+        before: Mapping[str, str],
+    ) -> Mapping[str, Column]:
+        """Return a kind's fields with those whose column has the same id as before and a new, unknown heading.
+
+        Own columns are not sought like this: what a person has renamed may be his by now, and we would write there.
+        """
+        found = dict(mapped)
+        by_id = {column.id: column for column in self.columns if column.id != column.name}
+        for key, id_ in before.items():
+            column = by_id.get(id_)
+            if key in found or key in configured or column is None or self.matcher.noted(column):
+                continue
+            found[key] = column
+            self.matcher.note(column, key, "renamed")
+            self.problems.append(
+                f"the column {column.name!r} has a new name and is still read as {key}; "
+                f"write columns: {{{key}: {column.name}}} to keep it so"
+            )
+        return MappingProxyType({field.key: found[field.key] for field in fields_of(kind) if field.key in found})
 
     # --- what the configuration says
 
@@ -142,6 +186,20 @@ class _Mapper:
             hint = self._like(holds.column)
             self.problems.append(f"holds names the column {holds.column!r}, which the table does not have{hint}")
         return column, holds.values
+
+    def _waiver(self) -> dict[str, Column]:
+        """Return the columns that ``waivers:`` claims: before the automatic mapping, or 延期至 would be new_due."""
+        said = {} if self.table.waivers is None else self.table.waivers.model_dump(exclude_none=True)
+        answer: dict[str, Column] = {}
+        for key, heading in said.items():
+            column = find_column(self.columns, heading)
+            if column is None:
+                hint = self._like(heading)
+                self.problems.append(f"waivers names the column {heading!r}, which the table does not have{hint}")
+                continue
+            answer[key] = column
+            self.matcher.note(column, f"waivers.{key}", "waiver")
+        return answer
 
     def _named_own(self) -> set[str]:
         """Return the columns that ``writes:`` claims and that no human field names outright."""
@@ -172,8 +230,8 @@ class _Mapper:
         known = {field.key: field for kind in self.kinds for field in fields_of(kind) if field.type != "ignore"}
         if name in known:
             return name
-        for key, field in known.items():
-            if name == field.zh:
+        for key, entry in known.items():
+            if name == entry.zh:
                 return key
         close = nearest(name, known)
         hint = f"; did you mean {close}?" if close else ""

@@ -15,7 +15,9 @@ from duban.connectors.base import Column
 from duban.connectors.headings import AMBIGUOUS_HEADINGS, GENERIC_HEADINGS, Match, lexicon, normal
 from duban.item import Field, Kind, fields_of, item_type_field
 
-Why = Literal["configured", "built-in", "exact", "contained", "own", "kind", "ignored", "asked", "unused"]
+Why = Literal[
+    "configured", "built-in", "exact", "contained", "own", "kind", "waiver", "renamed", "ignored", "asked", "unused",
+]  # fmt: skip
 
 # What a task property that is built into a tool means in a table that holds something else. Custom columns come first.
 _BUILT_IN_ELSEWHERE: Mapping[tuple[Kind, str], str] = {
@@ -174,6 +176,10 @@ class Matcher:
     def note(self, column: Column, field: str | None, why: Why) -> None:
         """Remember what became of a column."""
         self._how.setdefault((column.id, field), Found(column, field, why))
+
+    def noted(self, column: Column) -> bool:
+        """Return whether something is known of a column already: its heading says something."""
+        return any(id_ == column.id for id_, _ in self._how)
 
     def how(self) -> tuple[Found, ...]:
         """Return one entry per use of a column, in the table's order; every column has at least one."""

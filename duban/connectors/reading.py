@@ -22,6 +22,12 @@ from duban.errors import SchemaChanged
 from duban.item import STATUS_FLAG, STATUS_TEXT, Field, Item, Kind, Ref, Value, fields_of, item_type_field, places_of
 
 _OwnReader = Callable[[Cell], "tuple[str, Value] | None"]
+_WAIVER: Mapping[str, Field] = {
+    "extend_to": Field("extend_to", "date", "延期至", "Extended to"),
+    "approved_by": Field("approved_by", "person", "批准人", "Approved by"),
+    "reason": Field("reason", "text", "原因", "Reason"),
+    "valid_until": Field("valid_until", "date", "有效期", "Valid until"),
+}
 _REMEMBERED = 20_000
 
 
@@ -84,6 +90,9 @@ class Reader:
             (mapping.own[own.key].id, _own_reader(own.key, own.type, zone))
             for own in own_of(mapping.kinds) if own.key in mapping.own
         )  # fmt: skip
+        self._waiver = tuple(
+            (key, column.id, converter(_WAIVER[key], column, zone, {})) for key, column in mapping.waiver.items()
+        )
         self._kinds = _kind_texts(mapping)
         self._human = {step.column for plan in self._plans.values() for step in plan.steps if step.human}
         self._human |= {mapping.kind_column.id} if mapping.kind_column is not None else set()
@@ -165,7 +174,10 @@ class Reader:
         if plan.status is not None:
             self._status(values, plan.status, cells)
         own = self._own_cells(cells if not row.bad else {**row.bad, **cells})
-        return Item(Ref(self._source, self._table, row.record), plan.kind, tuple(values), own, tuple(bad), row.url)
+        waiver = self._waiver_cells(row, bad) if self._waiver and plan.kind == "task" else ()
+        return Item(
+            Ref(self._source, self._table, row.record), plan.kind, tuple(values), own, tuple(bad), row.url, waiver
+        )
 
     def _own_cells(self, cells: Mapping[str, Cell]) -> tuple[tuple[str, Value], ...]:
         found = []
@@ -175,6 +187,17 @@ class Reader:
                 pair = read(cell)
                 if pair is not None:
                     found.append(pair)
+        return tuple(found)
+
+    def _waiver_cells(self, row: Row, bad: list[tuple[str, str]]) -> tuple[tuple[str, Value], ...]:
+        """Return the cells of an approved extension; one that does not parse is added to ``bad``."""
+        found: list[tuple[str, Value]] = []
+        for key, column, convert in self._waiver:
+            value = Bad(row.bad[column]) if column in row.bad else convert(row.cells.get(column))
+            if isinstance(value, Bad):
+                bad.append((f"waiver.{key}", value.text))
+            elif value is not None:
+                found.append((key, value))
         return tuple(found)
 
     def _kind_is_human(self, row: Row) -> bool:

@@ -18,6 +18,7 @@ from pydantic_core import core_schema
 from duban.item import Kind
 
 Mode = Literal["shadow", "live"]
+UserIds = Literal["open_id", "union_id", "user_id"]
 SECRET_KEYS = frozenset({"app_id", "app_secret", "token"})
 NAME_PATTERN = r"^[^/\s]([^/\r\n]*[^/\s])?$"
 URL_PATTERN = r"^https?://[^/\s@?#]+(/[^\s@?#]*)?$"
@@ -86,6 +87,15 @@ Holds = Annotated[
 ]
 
 
+class WaiverColumns(_Strict):
+    """The columns of a task table that hold an approved extension. People fill them in; duban never writes them."""
+
+    extend_to: Text = Field(description="heading of the column with the approved new date, such as 延期至")
+    approved_by: Text = Field(description="heading of the column with who approved it; without a name nothing counts")
+    reason: Text | None = Field(default=None, description="heading of the column with the reason")
+    valid_until: Text | None = Field(default=None, description="heading of the column with the last day it counts")
+
+
 class Table(_Strict):
     """What every tool's table may say."""
 
@@ -102,6 +112,9 @@ class Table(_Strict):
     )
     defaults: Mapping[str, Any] = Field(
         default_factory=dict, description="field: value for every row, for fields that this table has no column for"
+    )
+    waivers: WaiverColumns | None = Field(
+        default=None, description="columns with an approved extension; they are taken before the automatic mapping"
     )
     mode: Mode | None = Field(default=None, description="overrules the source's mode")
 
@@ -191,6 +204,9 @@ class FeishuSource(Source):
     base_url: BaseUrl = "https://open.feishu.cn"
     app_id: Secret = Field(description="App ID of the application")
     app_secret: Secret = Field(description="App Secret of the application")
+    user_ids: UserIds | None = Field(
+        default=None, description="kind of id that directory.yaml names people by; default: what its ids look like"
+    )
     tables: tuple[FeishuTable, ...] = Field(min_length=1)
 
 
