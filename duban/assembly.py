@@ -5,7 +5,9 @@ Reads files, sends nothing. Every mistake in a rules or calendar file comes out 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,10 +16,15 @@ from duban.connectors import connect
 from duban.connectors.limits import Pace
 from duban.errors import ConfigError, Problem
 from duban.notify.templates import check as check_templates
-from duban.rules.book import Book, read_book
+from duban.rules.book import Book, merge, pack_files, read_book
 from duban.rules.calendar import Calendar
 from duban.rules.compiled import CompiledBook
+from duban.rules.waiverfile import read_waivers
+from duban.rules.waivers import Waivers
 from duban.sync.setup import HoldLimits, Setup, Source, working_calendar
+from duban.yamlfile import Document, nearest, read_document
+
+_LOG = logging.getLogger("duban.daemon")
 
 
 def load_rules(packs: Sequence[str | Path]) -> CompiledBook:
@@ -25,17 +32,44 @@ def load_rules(packs: Sequence[str | Path]) -> CompiledBook:
     return CompiledBook(read_book(packs, [check_templates]))
 
 
+def load_rules_with(packs: Sequence[str | Path], params: Mapping[str, str | Mapping[str, str]]) -> CompiledBook:
+    """Return packs with parameters laid over them, as ``--set`` gives them: values, or values by key, as YAML texts."""
+    book = read_book(packs, [check_templates])
+    for name in params:
+        if name not in book.params:
+            near = nearest(name, book.params)
+            raise ConfigError(f"--set {name}: there is no such parameter" + (f"; did you mean {near}?" if near else ""))
+    lines = ["params:"]
+    for name, value in params.items():
+        inside = value if isinstance(value, str) else ", ".join(f"{key}: {text}" for key, text in value.items())
+        lines.append(f"  {name}: {inside if isinstance(value, str) else '{' + inside + '}'}")
+    documents = [read_document(path) for pack in packs for path in pack_files(pack)]
+    return CompiledBook(merge([*documents, *([Document("\n".join(lines), "--set")] if params else [])]))
+
+
+def load_waivers(config: Config, book: CompiledBook | None) -> Waivers:
+    """Read the waivers files of a configuration; without a ``book`` the ids of rules are not checked."""
+    tables = [(source.name, table.label) for source in config.sources for table in source.tables]
+    names = dict.fromkeys((*(label for _, label in tables), *(f"{source}/{label}" for source, label in tables)))
+    rules = None if book is None else book.book.rules
+    return read_waivers(config.waivers, rules=rules, directory=config.directory, tables=names)
+
+
 def check_everything(config: Config) -> tuple[CompiledBook, Calendar]:
-    """Check rules and calendar together, so that the mistakes of both come at once."""
+    """Check rules, calendar and waivers together, so that the mistakes of all come at once."""
     problems: list[Problem] = []
     book: CompiledBook | None = None
     try:
         book = load_rules(config.rules)
     except ConfigError as error:
         problems += error.problems
+    try:
+        load_waivers(config, book)
+    except ConfigError as error:
+        problems += error.problems
     params = book.params if book is not None else {}
     try:
-        calendar = working_calendar(config.calendar, config.zone, params)
+        calendar = working_calendar(config.calendar, config.zone, params, config.directory)
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from None
     if problems or book is None:
@@ -48,7 +82,8 @@ def make_setup(config: Config, pace: Pace, *, accept_missing: bool = False) -> S
     book, calendar = check_everything(config)
     sources = tuple(
         Source(
-            settings.name, settings.tool, connect(settings, zone=config.zone, pace=pace), settings.tables,
+            settings.name, settings.tool,
+            connect(settings, zone=config.zone, pace=pace, directory=config.directory), settings.tables,
             {table.label: config.mode_of(settings.name, table.label) for table in settings.tables}, settings.interval,
         )
         for settings in config.sources
@@ -56,7 +91,20 @@ def make_setup(config: Config, pace: Pace, *, accept_missing: bool = False) -> S
     return Setup(
         sources, config.zone, config.language, book, calendar, config.directory,
         HoldLimits(config.limits.records, config.limits.share), config.fingerprint, config.admin, accept_missing,
+        waivers=load_waivers(config, book),
     )  # fmt: skip
+
+
+def with_new_waivers(config: Config, setup: Setup) -> Setup:
+    """Return a setup with the waivers files as they are now: a daemon need not be restarted for an approval.
+
+    Files that have mistakes are told in the log, and the approvals that were read before go on counting.
+    """
+    try:
+        return replace(setup, waivers=load_waivers(config, setup.book)) if config.waivers else setup
+    except ConfigError as error:
+        _LOG.warning("waivers_kept: %s", error, extra={"action": "waivers_kept"})
+        return setup
 
 
 def close(setup: Setup) -> None:

@@ -33,15 +33,18 @@ class Entry(NamedTuple):
 COMMANDS: Mapping[str, Entry] = {
     "demo": Entry("sandbox", "Show duban at work on the guide's own example, in three simulated tools."),
     "check": Entry("check", "Check the configuration, rules, calendar and directory. No network."),
-    "schema": Entry("check", "Print the JSON Schema of duban.yaml or of rules files, for editors."),
+    "schema": Entry("check", "Print the JSON Schema of duban.yaml, of rules files or of waivers files, for editors."),
     "pull": Entry("look", "Read and print the items of the common model, with how every column was mapped."),
     "findings": Entry("look", "Pull and judge; write nothing anywhere, the ledger included."),
     "plan": Entry("look", "Show the changes and messages that a sync would make now; -o saves them for apply."),
-    "explain": Entry("look", "Explain every rule tried on one item: the values it saw, and where the time went."),
+    "explain": Entry(
+        "look",
+        "Explain one item - every rule tried, the values it saw, where the time went - or a table, or a rule.",
+    ),
     "sync": Entry("act", "Do one whole cycle: pull, judge, plan, apply, tell."),
     "apply": Entry("act", "Write exactly what a saved plan says; a row that changed since is refused as stale."),
     "run": Entry("act", "Run day and night: a cycle per source at its interval, until SIGTERM."),
-    "rules": Entry("rules", "The rules in force: list, show, test, schema."),
+    "rules": Entry("rules", "The rules in force: list, show, test, schema, restate, backtest."),
     "state": Entry("state", "The ledger as portable JSON: export, import, forget."),
     "sandbox": Entry("sandbox", "Serve the three simulated tools alone, until Ctrl-C."),
 }

@@ -69,6 +69,14 @@ class Directory:
         return homes
 
     @cached_property
+    def _every_home(self) -> Mapping[str, tuple[Department, ...]]:
+        homes: dict[str, list[Department]] = {}
+        for department in self.departments.values():
+            for name in dict.fromkeys((department.head, department.liaison, *department.members)):
+                homes.setdefault(name, []).append(department)
+        return {name: tuple(found) for name, found in homes.items() if name}
+
+    @cached_property
     def superiors(self) -> frozenset[str]:
         """Everybody who is the superior of some department."""
         return frozenset(department.superior for department in self.departments.values() if department.superior)
@@ -81,9 +89,14 @@ class Directory:
         """Return the directory's name for a person of a tool: by tool id first, then by name; ``None`` if unknown."""
         if person.id and person.id in self._by_id:
             return self._by_id[person.id]
-        known = person.name in self.people or person.name in self._homes or person.name in self.superiors
-        return person.name if known else None
+        name = person.name.strip()
+        known = name in self.people or name in self._homes or name in self.superiors
+        return name if known else None
 
     def home(self, name: str) -> Department | None:
         """Return the department a person belongs to, as head, liaison or member."""
         return self.departments.get(self._homes.get(name, ""))
+
+    def homes(self, name: str) -> tuple[Department, ...]:
+        """Return every department that names a person, in the directory's order."""
+        return self._every_home.get(name, ())

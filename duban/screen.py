@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,19 +19,27 @@ from rich.table import Table
 from duban.item import fields_of
 from duban.notify.message import Message
 from duban.rules.evaluate import Verdict
+from duban.rules.waivers import Waiver, refusal_said, waiver_said
 from duban.sync.apply import Written
 from duban.sync.cycle import Looked, Result
 from duban.sync.plan import Change, Plan
 from duban.sync.pulling import Pulled
+from duban.sync.restating import Restatement
 from duban.wording import NOTHING, Language, worded
 
 _MARKS = {"红": "[bold red]● 红[/]", "黄": "[yellow]● 黄[/]", "绿": "[green]● 绿[/]"}
+_IN_TIME = frozenset({"expired", "early"})
 _LEVELS = {"critical": "红", "warn": "黄", "info": "绿"}
 _WORDS: Mapping[str, tuple[str, str]] = {
     "read": ("读取", "read"),
     "complete": ("完整", "complete"),
     "partial": ("不完整", "partial"),
     "failed": ("失败", "failed"),
+    "waived": ("{} 项已豁免或延期", "{} items waived or extended"),
+    "waiver": ("豁免", "waived"),
+    "extended": ("第{}次延期，至 {}", "extended to {1}, extension no. {0}"),
+    "extended_before": ("曾延期{}次，现不计", "extended {} times before, none counts now"),
+    "refused": ("批准不算", "an approval does not count"),
     "level": ("级别", "level"),
     "code": ("编号", "code"),
     "rules": ("规则", "rules"),
@@ -63,6 +71,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "unmapped": ("未映射", "unmapped"),
     "restored": ("{} 的 {} 被人改过，已恢复", "{}: {} had been changed by somebody and was restored"),
     "applied": ("写入 {} 行，过期 {} 行，失败 {} 行", "{} rows written, {} stale, {} failed"),
+    "rules_changed": (
+        "规则自 {} 的运行以来有变（{}）：{} 个未关闭事项因此判断不同；duban rules restate 可在同步前查看",
+        "rules changed since the run of {} ({}): {} open items differ; duban rules restate shows it before a sync",
+    ),
     "missing_own": ("缺少系统列（不写）：{}", "own columns it lacks (not written): {}"),
     "next_plan": ("下一步：duban plan 查看将写入的内容", "next: duban plan shows what would be written"),
     "next_apply": ("下一步：duban sync 执行", "next: duban sync does it"),
@@ -95,6 +107,8 @@ class Screen:
         for table in looked.pulled:
             here = [v for v in verdicts if (v.item.ref.source, v.item.ref.table) == (table.source, table.table)]
             self._table_findings(table, here, looked)
+        for sentence in looked.unmatched_waivers:
+            self.out.print(f"[yellow]{escape(sentence)}[/]")
         for finding in looked.judgement.system:
             self.out.print(f"{_MARKS[_LEVELS[finding.level]]} {finding.rule} {escape(finding.text)}")
         self._summary(looked, verdicts)
@@ -103,11 +117,38 @@ class Screen:
     def _table_findings(self, table: Pulled, verdicts: Sequence[Verdict], looked: Looked) -> None:
         found = sorted((v for v in verdicts if v.findings), key=lambda v: ("红黄绿".index(v.level), v.item.code))
         about = looked.judgement.tables[table.source, table.table].findings
-        if not found and not about:
+        approved = [line for verdict in verdicts for line in self._approved(verdict)]
+        if not found and not about and not approved:
             return
         self.out.print(f"\n[bold]{escape(table.source)} / {escape(table.table)}[/] ({table.tool})")
         for finding in about:
             self.out.print(f"  {finding.rule} {escape(finding.text)}")
+        self._found(found)
+        for line in approved:
+            self.out.print(escape(line))
+
+    def _approved(self, verdict: Verdict) -> Iterator[str]:
+        """Yield a line for everything that was approved for an item, and for what of it does not count."""
+        approved, name = verdict.approved, f"  {verdict.item.code or verdict.item.ref.record}"
+        by_waiver: dict[Waiver, list[str]] = {}
+        for rule, waiver in approved.waived.items():
+            by_waiver.setdefault(waiver, []).append(rule)
+        for waiver, rules in by_waiver.items():
+            said = waiver_said(waiver, self.language)
+            yield f"{name}  {self.say('waiver')} {','.join(sorted(rules))}: {said}"
+        extension, over = approved.grants.extension, _is_over(verdict)
+        if extension is not None and not over:
+            until = worded(extension.extend_to, self.language)
+            said = waiver_said(extension, self.language)
+            yield f"{name}  {self.say('extended', approved.extensions, until)}: {said}"
+        elif approved.extensions and verdict.findings:
+            yield f"{name}  {self.say('extended_before', approved.extensions)}"
+        for refused in approved.grants.refused if not over else ():
+            if refused.why in _IN_TIME:  # what is over, or not yet valid, is no news: explain tells it
+                continue
+            yield f"{name}  {self.say('refused')}: {refusal_said(refused, self.language)}"
+
+    def _found(self, found: Sequence[Verdict]) -> None:
         if not found:
             return
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -130,7 +171,12 @@ class Screen:
         tables, items = self.say("tables", len(looked.pulled)), self.say("items", len(verdicts))
         complete = self.say("complete") if looked.complete else f"[red]{self.say('partial')}[/]"
         read = f"{tables}{'' if self.language == 'zh' else ' '}{self.say('read')} {complete}"
-        self.out.print(" · ".join((self.time(looked.now), read, items, counts)))
+        parts = [self.time(looked.now), read, items, counts]
+        extended = (v for v in verdicts if v.approved.grants.extension is not None and not _is_over(v))
+        approved = len({v.item.ref for v in (*extended, *(v for v in verdicts if v.approved.waived))})
+        if approved:
+            parts.append(self.say("waived", approved))
+        self.out.print(" · ".join(parts))
 
     def _troubles(self, pulled: Sequence[Pulled]) -> None:
         for table in pulled:
@@ -144,9 +190,10 @@ class Screen:
 
     # --- plans and cycles
 
-    def plan(self, looked: Looked, plan: Plan) -> None:
+    def plan(self, looked: Looked, plan: Plan, restated: Restatement | None = None) -> None:
         """Print what a sync would write and say."""
         self._summary(looked, _shown(looked))
+        self._rules_changed(restated)
         self._troubles(looked.pulled)
         self._changes(plan.changes)
         self._messages((message, "shadow" if plan.is_shadow(message.ref) else "") for message in plan.messages)
@@ -160,6 +207,7 @@ class Screen:
     def cycle(self, result: Result) -> None:
         """Print what a cycle did."""
         self._summary(result.looked, _shown(result.looked))
+        self._rules_changed(result.restated)
         self._troubles(result.looked.pulled)
         self._changes(result.plan.changes)
         self._failures(result.failures)
@@ -176,6 +224,13 @@ class Screen:
         self._failures([each for each in written if each.outcome != "written"])
         failed = len(written) - counts["written"] - counts["stale"] - counts["held"]
         self.out.print(self.say("applied", counts["written"], counts["stale"], failed))
+
+    def _rules_changed(self, restated: Restatement | None) -> None:
+        if restated is not None and restated.since is not None:
+            said = "; ".join(change.text for change in restated.changes[:3])
+            said += f" +{len(restated.changes) - 3}" if len(restated.changes) > 3 else ""
+            line = self.say("rules_changed", self.time(restated.since), said, len(restated.items))
+            self.out.print(f"[yellow]{escape(line)}[/]")
 
     def _changes(self, changes: Iterable[Change]) -> None:
         place = ""
@@ -259,6 +314,10 @@ class Screen:
                     if value is not None
                 ]
                 self.out.print(f"  {escape(item.code or item.ref.record)}  {escape('; '.join(values))}")
+
+
+def _is_over(verdict: Verdict) -> bool:
+    return verdict.item.get("status") in {"已完成", "取消"}
 
 
 def _shown(looked: Looked) -> list[Verdict]:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from duban.assembly import ledger_file
+from duban.assembly import ledger_file, with_new_waivers
 from duban.commands.options import (
     DEFAULT,
     AcceptOption,
@@ -112,10 +112,14 @@ def run(
         start_logging(as_json=json_logs, secrets=secrets_of(s.config))
         turn = turns(ledger_file(s.config), STOP)
 
+        setup = s.setup
+
         def cycle(name: str, now: datetime) -> Outcome:
+            nonlocal setup
+            setup = with_new_waivers(s.config, setup)
             means = Means((LogChannel(),), s.pace, Watch(None, STOP), None, turn)
             started = time.monotonic()
-            only = s.setup.only([name])
+            only = setup.only([name])
             result = run_cycle(only, s.ledger, now=now, run=uuid.uuid4().hex, clock=wall, means=means)
             return outcome_of(result, time.monotonic() - started)
 
@@ -143,6 +147,9 @@ def outcome_of(result: Result, seconds: float) -> Outcome:
         "read": sum(each.read for each in traffic), "write": sum(each.write for each in traffic),
         "retried": sum(each.retried for each in traffic), "seconds": round(seconds, 2), "run": result.run,
     }  # fmt: skip
+    if result.restated is not None:
+        counts["rules_changed"] = len(result.restated.changes)
+        counts["restated"] = len(result.restated.items)
     if errors:
         counts["error"] = errors
     read = any(table.read == "complete" for table in result.looked.pulled)

@@ -20,11 +20,11 @@ from duban.commands.options import (
 from duban.commands.session import session
 from duban.commands.stopping import STOP
 from duban.progress import progress
-from duban.sync.cycle import look, plan_of
+from duban.sync.cycle import look, plan_of, restated_since
 from duban.sync.explaining import explained
 from duban.sync.items import pull_document
 from duban.sync.pulling import Watch, pull_all
-from duban.sync.report import findings_document, plan_document
+from duban.sync.report import findings_document, plan_document, rules_changed
 
 
 def register(app: typer.Typer) -> None:
@@ -83,32 +83,36 @@ def plan(
     with session(config, now, source, accept=accept_missing) as s, progress(as_json) as bars:
         looked = look(s.setup, s.ledger, now=s.now, watch=Watch(bars.reading, STOP))
         made = plan_of(looked, s.setup, s.ledger)
+        restated = restated_since(looked, s.setup, s.ledger)
         bars.close()
         document = plan_document(made, s.config.fingerprint, s.config.zone)
+        document |= {"rules_changed": rules_changed(restated, s.config.zone)}
         if output is not None:
             save_json(output, document)
         if as_json:
             print_json(document)
         else:
-            s.screen.plan(looked, made)
+            s.screen.plan(looked, made, restated)
     raise typer.Exit(3 if not looked.complete else 4 if made.held else 0)
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="CODE_OR_REF", help="a code, or source/table/record")],
+    what: Annotated[
+        str, typer.Argument(metavar="CODE_OR_REF", help="a code or source/table/record; a table; the id of a rule")
+    ],
     config: ConfigOption = DEFAULT,
     now: NowOption = None,
     source: SourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain every rule tried on one item: the values it saw, and where the time went."""
+    """Explain one item - every rule tried, the values it saw, where the time went - or a table, or a rule."""
     with session(config, now, source) as s, progress(as_json) as bars:
         looked = look(s.setup, s.ledger, now=s.now, watch=Watch(bars.reading, STOP))
         bars.close()
-        explanations = explained(looked, s.setup, what)
+        found = explained(looked, s.setup, what)
         if as_json:
-            print_json({"version": 1, "items": [explanation.to_json() for explanation in explanations]})
+            print_json(found.to_json())
         else:
-            for explanation in explanations:
-                s.screen.out.print(explanation.text(s.config.language), markup=False)
+            for text in found.texts(s.config.language):
+                s.screen.out.print(text, markup=False)
     raise typer.Exit(0 if looked.complete else 3)

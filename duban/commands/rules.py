@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from duban.assembly import check_everything, load_rules
+from duban.commands.history import backtest, restate
 from duban.commands.options import JsonOption, print_json
 from duban.config import load_config
 from duban.errors import ConfigError
@@ -28,11 +29,13 @@ MaybeConfig = Annotated[Path | None, typer.Option("-c", "--config", help="take t
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    rules = typer.Typer(no_args_is_help=True, help="The rules in force: list, show, test, schema.")
+    rules = typer.Typer(no_args_is_help=True, help="The rules in force: list, show, test, schema, restate, backtest.")
     rules.command("list")(list_rules)
     rules.command()(show)
     rules.command()(test)
     rules.command()(schema)
+    rules.command()(restate)
+    rules.command()(backtest)
     app.add_typer(rules, name="rules")
 
 

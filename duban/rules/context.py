@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from duban.item import Item, Person, fields_of, places_of
 from duban.rules.memory import Alert, Memory
+from duban.rules.waivers import NO_GRANTS, Grants
 
 if TYPE_CHECKING:
     from duban.rules.clocks import ClockReading
     from duban.rules.world import World
 
 # Where the due date that counts comes from (C7): an accepted explanation, one offered before any notice, the notice's
-# baseline, the due cell.
-DueFrom = Literal["accepted", "offered", "baseline", "cell"]
+# baseline, the due cell; or an approved extension that is later than any of these.
+DueFrom = Literal["accepted", "offered", "baseline", "cell", "extended"]
 _CLOSED_WORDS = {"issue": ("已完成", "取消"), "dispute": ("已完成", "取消"), "risk": ("已完成", "取消")}
 _CLOSED_TEXTS = {"issue": (), "dispute": ("已决策",), "risk": ("已关闭", "关闭", "closed")}
 
@@ -66,6 +67,8 @@ class Context:
         "effective_due",
         "explained",
         "explanation_parts",
+        "extensions",
+        "grants",
         "hits",
         "item",
         "ladder_due",
@@ -86,6 +89,7 @@ class Context:
         self.v = item.values
         self.bad: Any = frozenset(key for key, _ in item.bad) if item.bad else None
         self.hits: tuple[str, ...] = ()
+        self.grants: Grants = NO_GRANTS
         self.alert: Alert = memory.alert
         self.renewed: Memory = memory
         self.moves: tuple[str, ...] = ()
@@ -96,7 +100,7 @@ class Context:
         self.ladder_due: date | None = None
         self.due_from: DueFrom = "cell"
         self.answered_at: datetime | None = None
-        self.explanation_parts = 0
+        self.explanation_parts = self.extensions = 0
         self.closed = _is_closed(item)
 
     # --- the item and its neighbours
@@ -161,6 +165,11 @@ class Context:
         return self.renewed.previous_status
 
     @property
+    def status_since(self) -> datetime | None:
+        """The run that first saw the present status; missing while the status is unknown."""
+        return self.renewed.status_since if self.get("status") is not None else None
+
+    @property
     def alert_state(self) -> str:
         """Where the item stands in the life cycle."""
         return self.alert.state
@@ -212,15 +221,17 @@ class Context:
 
     @property
     def stored_due(self) -> date | None:
-        """The due cell as it was at the notice; the baseline stands in for an older state's first notice (C25)."""
-        if self.alert.due_cell is not None:
+        """The due cell as it was at the notice. Of an older state that did not store it the baseline stands in for a
+        first notice (C25), and the present cell for a later one: nobody knows of a change."""
+        if self.alert.due_cell is not None or any(step.move in {"T3", "T10"} for step in self.alert.history):
             return self.alert.due_cell
-        return self.alert.baseline_due if self.alert.notices == 1 else None
+        due: date | None = self.alert.baseline_due if self.alert.notices == 1 else self.get("due")
+        return due
 
     @property
     def human_update(self) -> datetime | None:
-        """The last change by a person (C17)."""
-        return self.renewed.human_at
+        """The last change by a person (C17); missing while 最近更新 is empty."""
+        return None if self.get("last_update") is None else self.renewed.human_at
 
     @property
     def changed_since_signing(self) -> tuple[str, ...]:
@@ -245,13 +256,25 @@ class Context:
 
     def wd(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
         """Workdays after ``start`` up to ``end``."""
-        first, last = self.day(start), self.day(end)
-        return None if first is None or last is None else self.world.calendar.wd(first, last)
+        if start is None or end is None:
+            return None
+        world = self.world
+        if isinstance(start, datetime) and start.tzinfo is not world.zone:
+            start = start.astimezone(world.zone)
+        if isinstance(end, datetime) and end.tzinfo is not world.zone:
+            end = end.astimezone(world.zone)
+        return world.calendar.wd(start, end)
 
     def workdays(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
         """Workdays from ``start`` to ``end``, both included."""
-        first, last = self.day(start), self.day(end)
-        return None if first is None or last is None else self.world.calendar.workdays_between(first, last)
+        if start is None or end is None:
+            return None
+        world = self.world
+        if isinstance(start, datetime) and start.tzinfo is not world.zone:
+            start = start.astimezone(world.zone)
+        if isinstance(end, datetime) and end.tzinfo is not world.zone:
+            end = end.astimezone(world.zone)
+        return world.calendar.workdays_between(start, end)
 
     def is_workday(self, day: date | datetime | None) -> bool | None:
         """Whether a day is a workday."""

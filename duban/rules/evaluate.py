@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from duban.item import Item, Ref, fields_of
 from duban.people import Directory
+from duban.rules.bookrecord import CLOCK
 from duban.rules.calendar import Calendar
 from duban.rules.clock import Clock
+from duban.rules.clocks import remember_clocks
 from duban.rules.compiled import CompiledBook, Ready, TableRules
 from duban.rules.context import Context, TableView, signed_values
+from duban.rules.granting import NOTHING_APPROVED, Approved, approve, grant, record_extension
 from duban.rules.ladder import climb
 from duban.rules.memory import Alert, Memory
 from duban.rules.notices import Notice, notices_of
 from duban.rules.sentences import fill, recipients
+from duban.rules.standing import Books, Standing
+from duban.rules.waivers import NO_WAIVERS, Waivers
 from duban.rules.world import World
 from duban.wording import Language
 
@@ -46,13 +51,16 @@ class Snapshot:
     """Everything that is judged: tables, items (the mirror), and what is remembered of each item.
 
     ``doubtful`` are rows that a complete read did not show for the first time: no tool has snapshots, so they are
-    judged once more from the mirror, frozen, before they count as gone.
+    judged once more from the mirror, frozen, before they count as gone. ``books`` are the digests of the rules by
+    which closed items may have been judged (:mod:`standing`), ``waivers`` what was approved in files.
     """
 
     tables: Mapping[tuple[str, str], TableView]
     items: Sequence[Item]
     memories: Mapping[Ref, Memory]
     doubtful: frozenset[Ref] = frozenset()
+    books: Books = field(default_factory=dict)
+    waivers: Waivers = NO_WAIVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,8 @@ class Verdict:
     """What judging says of one item.
 
     ``frozen`` items belong to a table that was not read completely: nothing of theirs is resolved, written, sent or
-    remembered. ``lag_days`` is ``None`` outside the ladder. ``memory`` is what to remember.
+    remembered. ``lag_days`` is ``None`` outside the ladder. ``memory`` is what to remember. A waived rule is in no
+    finding; ``approved`` names it.
     """
 
     item: Item
@@ -77,6 +86,7 @@ class Verdict:
     notices: tuple[Notice, ...]
     upstream: str
     frozen: bool
+    approved: Approved = NOTHING_APPROVED
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -89,6 +99,7 @@ class TableVerdict(NamedTuple):
 
     findings: tuple[Finding, ...]
     missing: tuple[str, ...]
+    approved: Approved = NOTHING_APPROVED
 
 
 class Judgement(NamedTuple):
@@ -139,6 +150,7 @@ def judge(
     """Judge like :func:`evaluate` and return what was judged while it can still be asked why. ``clocks`` may serve
     many judgements: its tables take a tenth of a second to build."""
     world = World(now, zone, clocks.calendar, clocks, directory, book.params, book.clock_rule, language)
+    world.waivers = snapshot.waivers
     return Judging(book, world, snapshot)
 
 
@@ -154,6 +166,7 @@ class Judging:
             for kind in table.mapped
         )
         self._rules: dict[tuple[int, str], TableRules] = {}
+        self.standing = Standing(book.record, snapshot.books)
         self._prepare()
         self._run_rules()
 
@@ -170,7 +183,10 @@ class Judging:
 
     def rules_for(self, context: Context) -> TableRules:
         """Return what judges an item."""
-        table, kind = context.table, context.item.kind
+        return self.rules_of(context.table, context.item.kind)
+
+    def rules_of(self, table: TableView, kind: str) -> TableRules:
+        """Return what judges the items of a kind in a table of the snapshot."""
         key = (id(table), kind)
         if key not in self._rules:
             self._rules[key] = self.book.table_rules(kind, table.mapped[kind], table.tool, self._unknown)
@@ -182,20 +198,25 @@ class Judging:
             table = self.snapshot.tables[item.ref.source, item.ref.table]
             self.world.add(Context(item, table, memories.get(item.ref, fresh), self.world))
         for context in self.world.contexts:
+            grant(context)
             if context.item.kind == "task":
                 climb(context, self.rules_for(context).ladder)
             _remember(context)
+            record_extension(context)
+        for context in self.world.contexts:
+            clocks = self.book.remembered_clocks(context.item.kind, context.table.mapped[context.item.kind])
+            if clocks:
+                remember_clocks(clocks, context, self.world)
 
     def _run_rules(self) -> None:
-        strata = sorted({s for c in self.world.contexts for s in self.rules_for(c).strata})
-        for stratum in strata:
-            for context in self.world.contexts:
-                function = self.rules_for(context).strata.get(stratum)
-                if function is not None:
-                    found: list[str] = []
-                    function(context, self.world, found.append)
-                    if found:
-                        context.hits = (*context.hits, *found)
+        groups: dict[int, tuple[TableRules, list[Context]]] = {}
+        for context in self.world.contexts:
+            rules = self.rules_for(context)
+            groups.setdefault(id(rules), (rules, []))[1].append(context)
+        for stratum in sorted({stratum for rules, _ in groups.values() for stratum in rules.strata}):
+            for rules, contexts in groups.values():
+                if stratum in rules.strata:
+                    rules.strata[stratum](contexts, self.world)
 
     # --- verdicts
 
@@ -203,16 +224,19 @@ class Judging:
         """Return what judging says of one item."""
         frozen = not context.table.complete or context.item.ref in self.snapshot.doubtful
         rules = self.rules_for(context).rules
-        held = (*context.hits, *context.memory.findings) if frozen else context.hits
-        ready = [rules[rule_id] for rule_id in sorted(set(held)) if rule_id in rules]
+        changed = self.standing.changed(context)
+        held: Sequence[str] = (*context.hits, *context.memory.findings) if frozen else context.hits
+        held = [rule for rule in held if self.standing.lets(context, rule)] if changed else held
+        ready, approved = approve(context, [rules[rule_id] for rule_id in sorted(set(held)) if rule_id in rules])
         findings = tuple(self._finding(each, context) for each in ready)
         self._escalate(context, ready)
-        sla, sla_due = self._sla(context)
-        memory = context.memory if frozen else _settled(context, findings)
+        sla, sla_due = self._sla(context, changed)
+        memory = context.memory if frozen else self._settled(context, findings, changed, (sla, sla_due))
+        spoken = [each for each in ready if each.rule.id not in changed] if changed else ready
         return Verdict(
             context.item, findings, worst(findings), context.alert.state, context.lag_days, context.effective_due,
             sla, sla_due, context.alert, memory, context.moves,
-            () if frozen else notices_of(context, ready, self.book), upstream_state(context), frozen,
+            () if frozen else notices_of(context, spoken, self.book), upstream_state(context), frozen, approved,
         )  # fmt: skip
 
     def _finding(self, ready: Ready, context: Context | TableSubject) -> Finding:
@@ -242,7 +266,23 @@ class Judging:
             names = ",".join(dict.fromkeys(person.name for person in people))
             context.alert = replace(context.alert, escalated_at=self.world.now, escalated_to=names)
 
-    def _sla(self, context: Context) -> tuple[str, datetime | None]:
+    def _settled(
+        self, context: Context, findings: Sequence[Finding], changed: frozenset[str], shown: tuple[str, datetime | None]
+    ) -> Memory:
+        """Return what to remember of a judged item: what is remembered already, where nothing changed."""
+        memory, held = context.renewed, tuple(finding.rule for finding in findings)
+        clock = None if context.item.kind == "task" else self.book.shown_clock(context.item.kind)
+        kept = clock is not None and CLOCK + clock in changed
+        closing = self.standing.closing(context, shown if clock is not None else ("", None), kept=kept)
+        judged = self.standing.judged(memory, held, changed, self.world.now)
+        same = memory.alert is context.alert and memory.findings == held and not memory.imported
+        if same and memory.judged is judged and memory.closing is closing:
+            return memory
+        return replace(
+            memory, alert=context.alert, findings=held, imported=False, judged=judged, closing=closing
+        )  # fmt: skip
+
+    def _sla(self, context: Context, changed: frozenset[str]) -> tuple[str, datetime | None]:
         if context.item.kind == "task":
             ladder = self.book.book.ladder
             if ladder is not None and context.notice_outstanding:
@@ -251,6 +291,8 @@ class Judging:
         clock = self.book.shown_clock(context.item.kind)
         if clock is None:
             return "不适用", None
+        if CLOCK + clock in changed and context.memory.closing is not None:
+            return context.memory.closing.sla, context.memory.closing.sla_due
         reading = context.clock(clock)
         return reading.state, reading.deadline
 
@@ -258,6 +300,16 @@ class Judging:
 
     def table_verdict(self, table: TableView) -> TableVerdict:
         """Return what judging says of a table."""
+        subject, missing = self.table_subject(table)
+        grants = self.world.waivers.of_table(table.source, table.name, self.world.today)
+        found = self.findings_about("table", subject)
+        waived = {each.rule: waiver for each in found if (waiver := grants.waiver_of(each.rule)) is not None}
+        return TableVerdict(
+            tuple(each for each in found if each.rule not in waived), missing, Approved(waived, grants)
+        )
+
+    def table_subject(self, table: TableView) -> tuple[TableSubject, tuple[str, ...]]:
+        """Return a table as rules about it see it, and the keys of the needed fields that have no column."""
         missing: list[str] = []
         for kind, mapped in table.mapped.items():
             missing += [
@@ -265,17 +317,14 @@ class Judging:
             ]
         chinese = self.world.language == "zh"
         names = {f.key: f.zh if chinese else f.en for kind in table.mapped for f in fields_of(kind)}
-        subject = TableSubject([names[key] for key in missing], table.swapped_headings)
-        return TableVerdict(self.findings_about("table", subject), tuple(missing))
+        return TableSubject([names[key] for key in missing], table.swapped_headings), tuple(missing)
 
     def findings_about(self, what: str, subject: TableSubject) -> tuple[Finding, ...]:
         """Return the findings of a table or of the system."""
         rules = self.book.table_rules(what, frozenset(), "")
-        found: list[str] = []
         for _, function in sorted(rules.strata.items()):
-            function(subject, self.world, found.append)  # type: ignore[arg-type]
-            subject.hits = tuple(found)
-        return tuple(self._finding(rules.rules[rule_id], subject) for rule_id in sorted(found))
+            function([subject], self.world)
+        return tuple(self._finding(rules.rules[rule_id], subject) for rule_id in sorted(subject.hits))
 
 
 def worst(findings: Sequence[Finding]) -> str:
@@ -306,15 +355,8 @@ def human_fingerprint(item: Item) -> str:
     """Return a fingerprint of the cells that people edit: every value but the time of the last update."""
     last = item.get("last_update")
     cells = [repr(value) for value in item.values if value is None or value is not last]
+    cells += map(repr, item.waiver)
     return hashlib.blake2b("\x1f".join((*cells, repr(item.bad))).encode(), digest_size=8).hexdigest()
-
-
-def _settled(context: Context, findings: Sequence[Finding]) -> Memory:
-    """Return what to remember of a judged item: what is remembered already, where nothing changed."""
-    memory, held = context.renewed, tuple(finding.rule for finding in findings)
-    if memory.alert is context.alert and memory.findings == held and not memory.imported:
-        return memory
-    return replace(memory, alert=context.alert, findings=held, imported=False)
 
 
 def _remember(context: Context) -> None:

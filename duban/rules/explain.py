@@ -7,7 +7,7 @@ add up to the elapsed time exactly), the ladder's step, and who is told with eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,13 +20,19 @@ from duban.rules.clock import Clock, Mode, Segment
 from duban.rules.compiled import CompiledBook
 from duban.rules.context import Context, DueFrom
 from duban.rules.evaluate import Judging, Snapshot, Verdict, judge
-from duban.rules.explainwords import move_said, said
+from duban.rules.explainhistory import history_data, move_said
+from duban.rules.explainwords import said
+from duban.rules.granting import approved_data
+from duban.rules.history import known
 from duban.rules.ladder import Explanation as Answer
 from duban.rules.ladder import read_explanation
-from duban.rules.memory import Alert
+from duban.rules.memory import Alert, Transition
 from duban.rules.recipients import Recipient, without_repeats
 from duban.rules.sentences import recipients
+from duban.rules.standing import judged_data
 from duban.rules.tracing import NO_COLUMN, Trace, trace
+from duban.rules.waivers import waiver_data
+from duban.rules.world import World
 from duban.wording import Language
 
 
@@ -60,6 +66,7 @@ class ClockLife:
     wall: timedelta
     counted: timedelta
     segments: tuple[Segment, ...]
+    cycle: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Steps:
     """The life cycle of a task: where it stood, what happened now, and how its lag was counted.
 
     ``counted`` are the days of the lag; ``moves`` the transitions of catalogue section 7, T5, T13 and T14 among them.
+    ``history`` are all transitions that are known, oldest first, those of now among them.
     """
 
     stored: Alert
@@ -80,11 +88,13 @@ class Steps:
     counted: tuple[date, ...]
     answer: Answer
     answered: bool
+    history: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why an item is judged as it is, at ``now``. ``steps`` only for tasks."""
+    """Why an item is judged as it is, at ``now``. ``steps`` only for tasks. ``uncovered`` are the years without
+    calendar data that its clocks or its lag reach into."""
 
     item: Item
     now: datetime
@@ -94,6 +104,7 @@ class Explanation:
     clocks: tuple[ClockLife, ...]
     steps: Steps | None
     language: Language
+    uncovered: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the explanation as one JSON document; durations in seconds, times with their offset."""
@@ -103,7 +114,10 @@ class Explanation:
             "code": item.code, "kind": item.kind, "title": item.title, "url": item.url, "now": self.now.isoformat(),
             "level": verdict.level, "state": verdict.state, "sla": verdict.sla, "rules": list(verdict.rules),
             "frozen": verdict.frozen, "values": {key: _json(value) for key, value in self.values().items()},
-            "unreadable": dict(item.bad), "unmapped": list(self.unmapped),
+            **approved_data(verdict.approved),
+            **judged_data(verdict.memory),
+            "unreadable": dict(item.bad), "unmapped": list(self.unmapped), "uncovered_years": list(self.uncovered),
+            "escalated_at": _json(verdict.alert.escalated_at), "escalated_to": verdict.alert.escalated_to,
             "judged": [self._tried(tried) for tried in self.tried], "clocks": [_clock(life) for life in self.clocks],
             "ladder": _ladder(self.steps, self.language) if self.steps else None,
             "messages": [
@@ -122,6 +136,12 @@ class Explanation:
         """Return the explanation for people, ``language`` or the judgement's own."""
         return "\n".join(said(self, language or self.language))
 
+    def _people(self, group: tuple[Recipient, ...]) -> list[dict[str, Any]]:
+        return [
+            {"name": person.name, "role": person.role, "why": person.why(self.language), "also": list(person.also)}
+            for person in group
+        ]
+
     def _tried(self, tried: Tried) -> dict[str, Any]:
         found = tried.trace
         entry = found.rule.entry
@@ -133,10 +153,11 @@ class Explanation:
             "holds": found.holds,
             "outcome": found.outcome,
             "because": list(found.because),
+            "waiver": None if found.waiver is None else waiver_data(found.waiver),
             "terms": [{"part": term.part, "text": term.text, "state": term.state} for term in found.terms],
             "values": {text: _json(each.value) for text, each in seen.items() if each.value is not NO_COLUMN},
             "text": tried.text,
-            "to": _people(tried.to), "cc": _people(tried.cc), "esc": _people(tried.esc),
+            "to": self._people(tried.to), "cc": self._people(tried.cc), "esc": self._people(tried.esc),
         }  # fmt: skip
 
 
@@ -171,15 +192,18 @@ def explain_item(judging: Judging, context: Context) -> Explanation:
     rules = [rule for rule in judging.book.book.rules.values() if kind in rule.entry.of]
     mapped = context.table.mapped[kind]
     fields = [field.key for field in fields_of(kind) if field.type != "ignore"]
+    lives = tuple(life for name in judging.book.book.clocks if (life := life_of(judging, context, name)) is not None)
+    steps = _steps(context) if kind == "task" else None
     return Explanation(
         context.item,
         world.now,
         verdict,
         tuple(key for key in fields if key not in mapped),
         tuple(_try(judging, context, trace(judging, context, rule), texts.get(rule.id, "")) for rule in rules),
-        tuple(life for name in judging.book.book.clocks if (life := _life(judging, context, name)) is not None),
-        _steps(context) if kind == "task" else None,
+        lives,
+        steps,
         world.language,
+        _uncovered(world, lives, steps),
     )
 
 
@@ -191,10 +215,22 @@ def _try(judging: Judging, context: Context, found: Trace, text: str) -> Tried:
     return Tried(found, text, *groups)
 
 
+def _uncovered(world: World, lives: Iterable[ClockLife], steps: Steps | None) -> tuple[int, ...]:
+    """Return the years without data over which workdays were counted."""
+    counting = [life for life in lives if life.mode != "wall"]
+    spans = [(life.start, max(life.end, life.deadline, key=datetime.timestamp)) for life in counting]
+    years = {year for start, end in spans for year in range(start.year, end.year + 1)}
+    if steps is not None and steps.ladder_due is not None and steps.lag_days is not None and steps.unit == "workday":
+        low, high = sorted((steps.ladder_due.year, world.today.year))
+        years |= set(range(low, high + 1))
+    return tuple(sorted(year for year in years if not world.calendar.covered(year)))
+
+
 # --- clocks
 
 
-def _life(judging: Judging, context: Context, name: str) -> ClockLife | None:
+def life_of(judging: Judging, context: Context, name: str) -> ClockLife | None:
+    """Return a clock's life for an item, ``None`` where it never started."""
     entry, _ = judging.book.book.clocks[name]
     if context.item.kind not in entry.of:
         return None
@@ -204,15 +240,17 @@ def _life(judging: Judging, context: Context, name: str) -> ClockLife | None:
         # The ladder's own clock was answered: its conditions no longer hold, its life is in the stored times.
         start, deadline = context.alert.at, context.alert.explain_deadline
         stopped, state = context.alert.explained_at, context.alert.sla
-    if start is None or deadline is None or start > context.world.now:
+    world = context.world
+    if start is None or deadline is None or start.timestamp() > world.now.timestamp():
         return None
-    world, end = context.world, stopped or context.world.now
-    segments = tuple(world.clocks.segments(start, end, reading.mode, context.department))
+    end = stopped or world.now
+    segments = tuple(world.clocks.segments(start, end, reading.mode, context.department, reading.pauses))
     wall = max(timedelta(0), end.astimezone(UTC) - start.astimezone(UTC))
-    counted = max(timedelta(0), world.clocks.elapsed(start, end, reading.mode, context.department))
+    counted = max(timedelta(0), world.clocks.elapsed(start, end, reading.mode, context.department, reading.pauses))
     return ClockLife(
-        name, state, reading.mode, reading.duration, start, end, deadline, stopped is not None, wall, counted, segments
-    )
+        name, state, reading.mode, reading.duration, start, end, deadline, stopped is not None, wall, counted, segments,
+        reading.cycle,
+    )  # fmt: skip
 
 
 # --- the ladder
@@ -237,6 +275,7 @@ def _steps(context: Context) -> Steps:
         days,
         read_explanation(context, context.renewed),
         context.explained,
+        context.alert.history or known(context),
     )
 
 
@@ -268,15 +307,11 @@ def _json(value: Any) -> Any:
             return value
 
 
-def _people(group: tuple[Recipient, ...]) -> list[dict[str, str]]:
-    return [{"name": person.name, "role": person.role, "why": person.why} for person in group]
-
-
 def _clock(life: ClockLife) -> dict[str, Any]:
     return {
         "name": life.name, "state": life.state, "mode": life.mode, "hours": life.duration.total_seconds() / 3600,
         "start": life.start.isoformat(), "end": life.end.isoformat(), "deadline": life.deadline.isoformat(),
-        "stopped": life.stopped, "wall_seconds": life.wall.total_seconds(),
+        "stopped": life.stopped, "cycle": life.cycle, "wall_seconds": life.wall.total_seconds(),
         "counted_seconds": life.counted.total_seconds(),
         "segments": [
             {"kind": part.kind, "start": part.start.isoformat(), "end": part.end.isoformat(),
@@ -299,4 +334,5 @@ def _ladder(steps: Steps, language: Language) -> dict[str, Any]:
         "unit": steps.unit, "counted_days": _json(steps.counted),
         "explanation": {"parts": steps.answer.parts, "complete": steps.answer.complete, "at": _json(steps.answer.at),
                         "answers": steps.answered},
+        "history": history_data(steps.history, language),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The life cycle of a lagging task: catalogue section 7, T1 to T14, as one pure step.
+"""The life cycle of a lagging task: catalogue section 7, T1 to T14, and T15 of docs/waivers.md, as one pure step.
 
 The ladder knows states, times and transitions. Which conditions make a task 临期, 轻微滞后 or 滞后预警 are rules of the
 pack (``ladder: steps`` names them); they are handed in as predicates. Conventions C5 to C9, C18 and C25.
@@ -7,11 +7,13 @@ pack (``ladder: steps`` names them); they are handed in as predicates. Conventio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from duban.rules.context import Context, DueFrom
+from duban.rules.history import with_history
+from duban.rules.instants import is_after, later_of
 from duban.rules.memory import Alert, Memory
 
 SOON, MINOR, SENT, OVERDUE, ESCALATED = "临期", "轻微滞后", "滞后预警已发", "超时未说明", "已升级"
@@ -40,11 +42,13 @@ Predicate = Callable[[Context], bool]
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The pack's steps as predicates (``None``: the rule is off or not applicable), and the parameters it needs."""
+    """The pack's steps as predicates (``None``: the rule is off or not applicable), and by which rules they are."""
 
     soon: Predicate | None
     minor: Predicate | None
     notice: Predicate | None
+    rules: Mapping[str, str] = field(default_factory=dict)
+    tells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def step(self, context: Context) -> str | None:
         """Return the highest step that holds: notice, minor, soon or None."""
@@ -53,6 +57,11 @@ class Ladder:
                 return name
         return None
 
+    def is_waived(self, context: Context, move: str) -> bool:
+        """Tell whether every rule that a transition tells of is waived for an item."""
+        rules = self.tells.get(move, ())
+        return bool(rules) and all(context.grants.waiver_of(rule) is not None for rule in rules)
+
 
 def climb(context: Context, ladder: Ladder) -> None:
     """Move a task along the ladder at ``context.world.now`` and leave the outcome in the context."""
@@ -60,16 +69,20 @@ def climb(context: Context, ladder: Ladder) -> None:
     memory = _remember_explanation(context)
     explanation = read_explanation(context, memory)
     alert = _start(context, explanation)
-    moves: list[str] = []
+    began, moves = alert.state, list[str]()
     alert = _answer(alert, explanation, moves)
     if _ended(context):
         alert = _clear(alert, moves)
+        if context.status == "取消" and alert.explained_late:  # ends the record of a late answer (EXP-03)
+            alert = replace(alert, explained_late=False)
     else:
-        alert = _deadlines(context, alert, moves)
+        alert = _withdraw(context, alert, explanation, ladder, moves)
+        alert = _deadlines(context, alert, ladder, moves)
         if context.laddered:
             alert = _steps(context, alert, explanation, ladder, moves)
     context.moves = tuple(moves)
-    _settle(context, alert, explanation, memory)
+    measure(context, *effective_due(context, alert, explanation))
+    _settle(context, with_history(context, alert, began, moves, explanation, ladder), explanation, memory)
 
 
 def _stand(context: Context) -> None:
@@ -123,8 +136,8 @@ def _explained_at(context: Context, memory: Memory) -> datetime | None:
     local = cell.astimezone(context.world.zone)
     if local.time() == time(0):  # a bare day counts as its last minute
         cell = local.replace(hour=23, minute=59)
-    cell = min(cell, now)
-    at: datetime = max(cell, memory.explained_unseen_at) if memory.explained_unseen_at else cell
+    cell = now if is_after(cell, now) else cell
+    at: datetime = later_of(cell, memory.explained_unseen_at) if memory.explained_unseen_at else cell
     return at
 
 
@@ -135,9 +148,10 @@ def _counts(alert: Alert, explanation: Explanation) -> bool:
     """
     if not explanation.complete or explanation.at is None:
         return False
-    if alert.cycle_at is not None and explanation.seen_at is not None and explanation.seen_at < alert.cycle_at:
+    seen_at, at = explanation.seen_at, explanation.at
+    if alert.cycle_at is not None and seen_at is not None and is_after(alert.cycle_at, seen_at):
         return False
-    return all(explanation.at >= limit for limit in (alert.cycle_at, alert.at) if limit is not None)
+    return not any(is_after(limit, at) for limit in (alert.cycle_at, alert.at) if limit is not None)
 
 
 # --- transitions
@@ -148,7 +162,7 @@ def _start(context: Context, explanation: Explanation) -> Alert:
     alert = context.memory.alert
     if alert.shadow and context.table.live:
         # A cycle of its own: the keys of what was told before shadow mode must not silence the new notice.
-        return Alert(cycle=alert.cycle + 1)
+        return Alert(cycle=alert.cycle + 1, history=alert.history)
     if alert.state in OUTSTANDING:
         return _by_rules_in_force(context, replace(alert, notices=max(1, alert.notices)))
     if alert.state == EXPLAINED and alert.accepted_due is None and explanation.new_due is not None:
@@ -166,7 +180,7 @@ def _by_rules_in_force(context: Context, alert: Alert) -> Alert:
     if deadline is None or deadline == alert.explain_deadline:
         return alert
     state, now = alert.state, context.world.now
-    if alert.explain_deadline is not None and now <= deadline:
+    if alert.explain_deadline is not None and not is_after(now, deadline):
         state = SENT
     elif state == ESCALATED and not _escalates(context, deadline):
         state = OVERDUE
@@ -175,7 +189,7 @@ def _by_rules_in_force(context: Context, alert: Alert) -> Alert:
 
 def _escalates(context: Context, deadline: datetime | None) -> bool:
     at = context.due_by(deadline, context.world.params["escalate_after_explain"])
-    return at is not None and context.world.now > at
+    return at is not None and is_after(context.world.now, at)
 
 
 def _start_before(context: Context, deadline: datetime) -> datetime:
@@ -200,7 +214,7 @@ def _completed(context: Context, alert: Alert, explanation: Explanation) -> Aler
     at = alert.explained_at or (explanation.at if told else None)
     late = alert.explained_late
     if late is None and at is not None:
-        late = alert.explain_deadline is not None and at > alert.explain_deadline
+        late = alert.explain_deadline is not None and is_after(at, alert.explain_deadline)
     sla = alert.sla if late is None else "超时完成" if late else "按时完成"
     return replace(alert, accepted_due=explanation.new_due, explained_at=at, explained_late=late, sla=sla)
 
@@ -209,7 +223,7 @@ def _answer(alert: Alert, explanation: Explanation, moves: list[str]) -> Alert:
     """T6 and T9: a complete answer ends the clock, judged by its own time."""
     if alert.state not in OUTSTANDING or not _counts(alert, explanation):
         return alert
-    late = bool(alert.explain_deadline and explanation.at and explanation.at > alert.explain_deadline)
+    late = bool(alert.explain_deadline and explanation.at and is_after(explanation.at, alert.explain_deadline))
     moves.append("T9" if late else "T6")
     return replace(
         alert, state=EXPLAINED, accepted_due=explanation.new_due, explained_at=explanation.at, explained_late=late,
@@ -228,15 +242,44 @@ def _clear(alert: Alert, moves: list[str]) -> Alert:
     return alert
 
 
-def _deadlines(context: Context, alert: Alert, moves: list[str]) -> Alert:
+def _withdraw(context: Context, alert: Alert, explanation: Explanation, ladder: Ladder, moves: list[str]) -> Alert:
+    """T15: somebody approved what the notice was about. It is taken back, as T12 starts a cycle of its own."""
+    if alert.state not in OUTSTANDING or not _is_released(context, alert, explanation, ladder):
+        return alert
+    moves.append("T15")
+    return _new_cycle(alert, context.world.now)
+
+
+def _is_released(context: Context, alert: Alert, explanation: Explanation, ladder: Ladder) -> bool:
+    """The rule of the notice is waived, or the task is not that late on an approved date."""
+    if context.grants.waiver_of(ladder.rules.get("notice", "")) is not None:
+        return True
+    due, due_from = effective_due(context, alert, explanation)
+    if due is None or due_from != "extended":
+        return False
+    if not context.laddered:  # paused, or of unknown status: no step can be asked for
+        return due >= context.world.today
+    measure(context, due, due_from)
+    return ladder.step(context) != "notice"
+
+
+def _new_cycle(alert: Alert, now: datetime) -> Alert:
+    return Alert(
+        cycle=alert.cycle + 1, cycle_at=now, escalated_at=alert.escalated_at, escalated_to=alert.escalated_to,
+        history=alert.history,
+    )  # fmt: skip
+
+
+def _deadlines(context: Context, alert: Alert, ladder: Ladder, moves: list[str]) -> Alert:
     """T7 and T8: the clocks run on, also while a task is paused or its status unknown (T13, T14)."""
     now = context.world.now
     if alert.state not in OUTSTANDING or alert.explain_deadline is None:
         return alert
-    if alert.state == SENT and now > alert.explain_deadline:
+    if alert.state == SENT and is_after(now, alert.explain_deadline):
         moves.append("T7")
         alert = replace(alert, state=OVERDUE, sla="已超时")
-    if alert.state == OVERDUE and _escalates(context, alert.explain_deadline):
+    escalates = alert.state == OVERDUE and _escalates(context, alert.explain_deadline)
+    if escalates and not ladder.is_waived(context, "T8"):
         moves.append("T8")
         alert = replace(alert, state=ESCALATED, escalated_at=now)
     return alert
@@ -244,12 +287,9 @@ def _deadlines(context: Context, alert: Alert, moves: list[str]) -> Alert:
 
 def _steps(context: Context, alert: Alert, explanation: Explanation, ladder: Ladder, moves: list[str]) -> Alert:
     """T1 to T5, T10 and T12: what the due date says of an active task."""
-    now = context.world.now
     if alert.state == CLEARED:
         moves.append("T12")
-        alert = Alert(
-            cycle=alert.cycle + 1, cycle_at=now, escalated_at=alert.escalated_at, escalated_to=alert.escalated_to
-        )
+        alert = _new_cycle(alert, context.world.now)
     if alert.state in OUTSTANDING:
         return alert
     measure(context, *effective_due(context, alert, explanation))
@@ -284,7 +324,13 @@ def _notice(context: Context, alert: Alert) -> Alert:
 
 
 def effective_due(context: Context, alert: Alert, explanation: Explanation) -> tuple[date | None, DueFrom]:
-    """Return the due date that counts, and where it comes from (C7)."""
+    """Return the due date that counts, and where it comes from: C7, or an approved extension that is later."""
+    due, due_from = _agreed_due(context, alert, explanation)
+    extended = context.grants.extended_to
+    return (extended, "extended") if extended is not None and (due is None or extended > due) else (due, due_from)
+
+
+def _agreed_due(context: Context, alert: Alert, explanation: Explanation) -> tuple[date | None, DueFrom]:
     if alert.state in {EXPLAINED, CLEARED} and alert.accepted_due is not None:
         return alert.accepted_due, "accepted"
     if alert.state in OUTSTANDING and alert.baseline_due is not None:
@@ -318,7 +364,6 @@ def measure(context: Context, due: date | None, due_from: DueFrom) -> None:
 
 
 def _settle(context: Context, alert: Alert, explanation: Explanation, memory: Memory) -> None:
-    measure(context, *effective_due(context, alert, explanation))
     context.alert = replace(alert, shadow=not context.table.live) if alert != context.memory.alert else alert
     context.explained = _counts(alert, explanation) or alert.state == EXPLAINED
     context.answered_at = alert.explained_at

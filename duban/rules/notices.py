@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 from duban.item import Ref
 from duban.rules.compiled import CompiledBook, Ready, Told
 from duban.rules.context import Context
+from duban.rules.granting import came_back
 from duban.rules.recipients import Recipient, without_repeats
 from duban.rules.sentences import fill, recipients
 from duban.wording import worded_clock
 
 GENERIC = "规范提醒"
+_WITHDRAWN = "T15"
 
 
 class Notice(NamedTuple):
@@ -40,18 +42,27 @@ class Notice(NamedTuple):
 
 
 def notices_of(context: Context, ready: Sequence[Ready], book: CompiledBook) -> tuple[Notice, ...]:
-    """Return the messages for one item: of its rules, and of the ladder's last transition."""
+    """Return the messages for one item: of its rules, of the ladder's last transition, of a notice taken back."""
     by_id = {each.rule.id: each for each in ready}
     found = [
         _of_rule(context, each, book, told=_was_told(context, each.rule.id, book))
         for each in ready
         if each.rule.entry.level != "info" and each.rule.id not in book.told_by_transition
     ]
-    for tell in book.tells.get(context.moves[-1], ()) if context.moves else ():
-        if isinstance(tell, Told):
-            found.append(_of_transition(context, tell, context.moves[-1], book))
-        elif tell in by_id:
-            found.append(_of_rule(context, by_id[tell], book))
+    for move in context.moves:
+        if move != context.moves[-1] and move != _WITHDRAWN:
+            continue
+        for tell in book.tells.get(move, ()):
+            if isinstance(tell, Told):
+                found.append(_of_transition(context, tell, move, book))
+            elif tell in by_id:
+                found.append(_of_rule(context, by_id[tell], book))
+    spoken = {notice.rule for notice in found}
+    found += [
+        _of_rule(context, each, book)
+        for each in ready
+        if each.rule.id in book.told_by_transition - spoken and came_back(context, each.rule.id)
+    ]
     return tuple(notice for notice in found if notice.to or notice.cc or notice.esc)
 
 
@@ -69,6 +80,8 @@ def _of_rule(context: Context, ready: Ready, book: CompiledBook, *, told: bool =
     extra = [str(expression(context, world)) for expression in ready.once_per]
     if ready.clock is not None:
         extra.append(_stamp(context.clock(ready.clock).start))
+    if day := came_back(context, ready.rule.id):  # it was waived and holds again: what was told before does not count
+        extra.append(f"again {day}")
     groups = [recipients(group, context, world) for group in (ready.to, ready.cc, ready.esc)]
     rule = ready.rule.id
     words = {
@@ -83,6 +96,8 @@ def _of_transition(context: Context, tell: Told, move: str, book: CompiledBook) 
     world = context.world
     groups = [recipients(tell.to, context, world), recipients(tell.cc, context, world), []]
     words = {"text": fill(tell.sentences[world.language], context, world), "rule_name": tell.message}
+    if move == _WITHDRAWN:  # it speaks of the notices that end, not of the cycle that begins
+        words["notices"] = str(context.memory.alert.notices)
     return _notice(context, book, (tell.message, move), groups, words)
 
 
@@ -109,7 +124,8 @@ def _notice(
         "cc": cc,
         "escalate_to": esc or _escalation(context, book),
     }
-    why = tuple(f"{person.name}: {person.why}" for group in cleaned for person in group if person.why)
+    language = context.world.language
+    why = tuple(f"{each.name}: {each.why(language)}" for group in cleaned for each in group if each.reasons)
     return Notice(template, rule, item.ref, item.code, to, cc, esc, key, variables, why)
 
 

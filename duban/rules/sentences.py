@@ -7,7 +7,7 @@ from typing import Any
 
 from duban.rules.compilation import Sentence, To
 from duban.rules.context import Context
-from duban.rules.recipients import Recipient, resolve
+from duban.rules.recipients import Recipient, chosen, resolve
 from duban.rules.world import World
 from duban.wording import worded
 
@@ -26,7 +26,9 @@ def recipients(entries: Sequence[To], context: Context, world: World) -> list[Re
     found: list[Recipient] = []
     for entry in entries:
         if entry.condition is not None:
-            found += recipients(entry.then if entry.condition(context, world) else entry.otherwise, context, world)
+            holds = bool(entry.condition(context, world))
+            people = recipients(entry.then if holds else entry.otherwise, context, world)
+            found += chosen(people, entry.text, holds=holds)
         elif entry.value is not None:
             found += resolve(context, entry.role, entry.value(context, world))
         else:

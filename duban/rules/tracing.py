@@ -5,22 +5,22 @@ Slow compared with judging (every term is compiled anew), so only done for what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from duban.rules.book import Rule
 from duban.rules.compilation import Expression
-from duban.rules.compiled import CompiledBook
 from duban.rules.context import Context
-from duban.rules.evaluate import Judging
+from duban.rules.evaluate import Judging, TableSubject
 from duban.rules.language import parse as tree
 from duban.rules.language.compile import Compiler
 from duban.rules.language.parse import Node, parse
+from duban.rules.waivers import Waiver
 
 Outcome = Literal[
-    "holds", "kept", "off", "other_tool", "unmapped", "waiting", "suppressed", "gate_false", "gate_unknown", "false",
-    "unknown",
+    "holds", "kept", "off", "other_tool", "unmapped", "waiting", "suppressed", "closed", "gate_false", "gate_unknown",
+    "false", "unknown", "waived",
 ]  # fmt: skip
 State = Literal["true", "false", "unknown"]
 NO_COLUMN = object()  # the value of a field that the table has no column for
@@ -56,6 +56,7 @@ class Trace:
 
     ``because`` are the fields without a column, the tools it is for, the kinds of item that are not known, or the
     condition that suppressed it. ``terms`` are empty when the rule was not asked at all; ``let`` are its own names.
+    ``waiver`` is the approval that silences a rule which would hold.
     """
 
     rule: Rule
@@ -63,6 +64,7 @@ class Trace:
     because: tuple[str, ...] = ()
     terms: tuple[Term, ...] = ()
     let: tuple[Seen, ...] = ()
+    waiver: Waiver | None = None
 
     @property
     def holds(self) -> bool:
@@ -89,19 +91,42 @@ def trace(judging: Judging, context: Context, rule: Rule) -> Trace:
         return Trace(rule, "unmapped", rules.not_applicable[rule.id])
     if rule.id in rules.waiting:
         return Trace(rule, "waiting", entry.known)
-    asked = _Asking(judging.book, rule, context)
-    terms = (*asked.terms("when", entry.when), *asked.terms("test", entry.test))
+    mapped = context.table.mapped[context.item.kind]
+    asked = _Asking(judging, rule, context, judging.book.rule_compiler(rule, context.item.kind, mapped))
+    terms, outcome = asked.both(), _outcome(judging, rule, context)
+    if outcome is not None:
+        waiver = context.grants.waiver_of(rule.id) if outcome in {"holds", "kept"} else None
+        return Trace(rule, outcome if waiver is None else "waived", (), terms, asked.let, waiver)
     for guard in rules.guards:
         if guard.silences(rule.id) and guard.test(context, context.world):
             return Trace(rule, "suppressed", (guard.entry.when,), terms, asked.let)
-    return Trace(rule, _outcome(rule, context, terms), (), terms, asked.let)
+    return Trace(rule, _fell(terms), (), terms, asked.let)
 
 
-def _outcome(rule: Rule, context: Context, terms: tuple[Term, ...]) -> Outcome:
+def trace_subject(judging: Judging, subject: TableSubject, rule: Rule, waived: Mapping[str, Waiver]) -> Trace:
+    """Return how a rule about tables or the system was judged. ``subject`` was judged already."""
+    if not rule.entry.enabled:
+        return Trace(rule, "off")
+    (kind,) = rule.entry.of
+    asked = _Asking(judging, rule, subject, judging.book.rule_compiler(rule, kind, None))
+    terms = asked.both()
+    if rule.id in waived:
+        return Trace(rule, "waived", (), terms, asked.let, waived[rule.id])
+    return Trace(rule, "holds" if rule.id in subject.hits else _fell(terms), (), terms, asked.let)
+
+
+def _outcome(judging: Judging, rule: Rule, context: Context) -> Outcome | None:
+    """How a rule came out that held, or that held before; ``None`` for one that its conditions decide."""
+    held = rule.id in context.memory.findings
     if rule.id in context.hits:
-        return "holds"
-    if not context.table.complete and rule.id in context.memory.findings:
+        return "holds" if held or rule.id not in judging.standing.changed(context) else "closed"
+    if held and (not context.table.complete or context.item.ref in judging.snapshot.doubtful):
         return "kept"
+    return None
+
+
+def _fell(terms: tuple[Term, ...]) -> Outcome:
+    """Which part of its conditions kept a rule from holding."""
     gate = {term.state for term in terms if term.part == "when"}
     if gate - {"true"}:
         return "gate_false" if "false" in gate else "gate_unknown"
@@ -109,14 +134,17 @@ def _outcome(rule: Rule, context: Context, terms: tuple[Term, ...]) -> Outcome:
 
 
 class _Asking:
-    """Asks a rule's terms for one item."""
+    """Asks a rule's terms for one item, or for a table."""
 
-    def __init__(self, book: CompiledBook, rule: Rule, context: Context) -> None:
-        self._book, self._context = book, context
-        mapped = context.table.mapped[context.item.kind]
-        self._compiler: Compiler = book.rule_compiler(rule, context.item.kind, mapped)
-        self._constants = frozenset((*book.book.patterns, *book.book.pairs))
+    def __init__(self, judging: Judging, rule: Rule, subject: Context | TableSubject, compiler: Compiler) -> None:
+        self._entry, self._subject, self._world, self._compiler = rule.entry, subject, judging.world, compiler
+        self._book = judging.book
+        self._constants = frozenset((*self._book.book.patterns, *self._book.book.pairs))
         self.let = tuple(self._seen(name, tree.Name(0, 0, name)) for name in rule.entry.let)
+
+    def both(self) -> tuple[Term, ...]:
+        """Return the terms of the gate and of the test."""
+        return (*self.terms("when", self._entry.when), *self.terms("test", self._entry.test))
 
     def terms(self, part: Literal["when", "test"], text: str | None) -> Iterator[Term]:
         """Yield the terms that a condition joins with and; the condition itself when it joins none."""
@@ -165,7 +193,7 @@ class _Asking:
         return Seen(written, _plain(self._run(self._book.work.function(source))))
 
     def _run(self, expression: Expression) -> Any:
-        return expression(self._context, self._context.world)
+        return expression(self._subject, self._world)
 
 
 def _root(node: Node) -> str:

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from duban.item import Item, places_of
 from duban.people import Directory
 from duban.rules.calendar import Calendar
-from duban.rules.clock import Clock
+from duban.rules.clock import Clock, Pauses
 from duban.rules.context import Context, TableView
 from duban.rules.memory import Memory
+from duban.rules.waivers import NO_WAIVERS, Waivers
 from duban.wording import Language
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class World:
     clock_rule: Callable[[str, str, frozenset[str]], Any]
     language: Language = "zh"
     contexts: list[Context] = field(default_factory=list)
+    waivers: Waivers = NO_WAIVERS
 
     def __post_init__(self) -> None:
         self.now = self.now.astimezone(self.zone)
@@ -67,6 +69,7 @@ class World:
         self._projects: dict[str, Context] = {}
         self._of_project: dict[tuple[str, str], list[Context]] = {}
         self._signed: dict[Any, bool] = {}
+        self._clocked: set[int] = set()
         self._nobody = Context(
             Item(("", "", ""), "project", (None,) * len(places_of("project"))),  # type: ignore[arg-type]
             TableView("", "", "", {"project": frozenset()}), Memory(), self,
@@ -89,8 +92,8 @@ class World:
 
     @cached_property
     def uncovered_years(self) -> tuple[str, ...]:
-        """Years used by clocks or due dates that have no calendar data (CFG-02)."""
-        days = [self.today, self.today + timedelta(days=14)]
+        """Years used by the clocks read so far, by today or by due dates, that have no calendar data (CFG-02)."""
+        days = [self.today, *(date(year, 1, 1) for year in self._clocked)]
         days += [day for context in self.contexts for day in (_counted_due(context), context.get("need_by")) if day]
         return tuple(str(year) for year in self.calendar.uncovered(days))
 
@@ -134,9 +137,13 @@ class World:
         """Return the items of a kind in a project."""
         return self._of_project.get((context.item.title, kind), ())
 
-    def deadline(self, start: datetime, parameter: Mapping[str, Any], department: str | None = None) -> datetime:
-        """Return start + hours in the parameter's mode."""
-        return self.clocks.deadline(start, timedelta(hours=parameter["hours"]), parameter["mode"], department)
+    def deadline(
+        self, start: datetime, parameter: Mapping[str, Any], department: str | None = None, pauses: Pauses = ()
+    ) -> datetime:
+        """Return start + hours in the parameter's mode, without the pauses."""
+        end = self.clocks.deadline(start, timedelta(hours=parameter["hours"]), parameter["mode"], department, pauses)
+        self._clocked |= {start.year, end.year}
+        return end
 
     def read_clock(self, name: str, context: Context) -> ClockReading:
         """Return how a clock stands for an item."""

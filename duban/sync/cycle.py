@@ -22,15 +22,18 @@ from duban.notify.channels import Channel
 from duban.notify.message import Message
 from duban.notify.outbox import Delivery, drain
 from duban.rules.context import TableView
-from duban.rules.evaluate import Judgement, Snapshot, evaluate, human_fingerprint
+from duban.rules.evaluate import Judgement, Snapshot, human_fingerprint
 from duban.rules.memory import Memory
 from duban.sync.apply import Progress as WriteProgress
 from duban.sync.apply import Writer, Written
 from duban.sync.collector import calm_collector
+from duban.sync.history import left_behind
+from duban.sync.judging import judged
 from duban.sync.ledger import Cycle, Intent, Ledger, Run, TableMemory, changed
 from duban.sync.ledger import Message as Queued
 from duban.sync.plan import Plan, make_plan
 from duban.sync.pulling import Pulled, Watch, machine_update, pull_all
+from duban.sync.restating import Restatement, since_last_run
 from duban.sync.setup import Setup, Source
 
 
@@ -48,10 +51,18 @@ class Looked:
         """Every table was read completely."""
         return all(table.read == "complete" for table in self.pulled)
 
+    @property
+    def unmatched_waivers(self) -> tuple[str, ...]:
+        """Sentences about approvals for items that are nowhere; none while the rows of some table are not known."""
+        if not all(table.complete or table.known for table in self.snapshot.tables.values()):
+            return ()
+        return tuple(self.snapshot.waivers.strangers(self.snapshot.items))
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a cycle did. ``restored`` are own cells that a person had changed, as (ref, column names)."""
+    """What a cycle did. ``restored`` are own cells that a person had changed, as (ref, column names); ``restated`` is
+    what rules that changed since the last cycle did to open items."""
 
     run: str
     looked: Looked
@@ -60,6 +71,7 @@ class Result:
     messages: Sequence[tuple[Message, str]]
     requests: Mapping[str, Traffic]
     restored: Sequence[tuple[Ref, tuple[str, ...]]] = ()
+    restated: Restatement | None = None
 
     @property
     def failures(self) -> Sequence[Written]:
@@ -111,12 +123,10 @@ def judge(setup: Setup, ledger: Ledger, pulled: Sequence[Pulled], *, now: dateti
     memories = ledger.memories(views, read=items)
     doubtful = [item for table in pulled for item in _unseen(table, ledger, memories)]
     items += doubtful
-    snapshot = Snapshot(views, items, memories, frozenset(item.ref for item in doubtful))
-    judgement = evaluate(
-        setup.book, snapshot, now=now, zone=setup.zone, calendar=setup.calendar, directory=setup.directory,
-        language=setup.language,
+    snapshot = Snapshot(
+        views, items, memories, frozenset(item.ref for item in doubtful), ledger.books(), setup.waivers
     )  # fmt: skip
-    return Looked(now, pulled, snapshot, judgement)
+    return Looked(now, pulled, snapshot, judged(setup, snapshot, now=now))
 
 
 def _unseen(table: Pulled, ledger: Ledger, memories: Mapping[Ref, Memory]) -> Iterable[Item]:
@@ -172,6 +182,12 @@ def plan_of(looked: Looked, setup: Setup, ledger: Ledger, *, release: bool = Fal
     )  # fmt: skip
 
 
+def restated_since(looked: Looked, setup: Setup, ledger: Ledger) -> Restatement | None:
+    """Return what the rules changed since the last cycle do to what was seen; ``None`` where they are the same."""
+    sources = {table.source for table in looked.pulled}
+    return since_last_run(setup, ledger, looked.snapshot, sources, looked.now)
+
+
 def _told(looked: Looked, ledger: Ledger) -> set[str]:
     """A message that was only shown in shadow mode counts as told while its table stays there."""
     keys: dict[bool, list[str]] = {True: [], False: []}
@@ -201,7 +217,7 @@ def run_cycle(
         )
         looked = judge(setup, ledger, pulled, now=now)
         plan = plan_of(looked, setup, ledger, release=release)
-        restored = _restored(plan, ledger)
+        restored, restated = _restored(plan, ledger), restated_since(looked, setup, ledger)
         intents = _commit(looked, plan, setup, ledger, run)
         schemas = {(table.source, table.table): table.schema for table in pulled if table.schema is not None}
         sources = {source.name: source for source in setup.sources}
@@ -214,7 +230,7 @@ def run_cycle(
             for d in drain(ledger, means.channels, now, means.pace, source=source.name, quiet=quiet)
         ]
         requests = {source.name: _since(before[source.name], source.connector.traffic) for source in setup.sources}
-        result = Result(run, looked, plan, written, _messages(plan, deliveries), requests, restored)
+        result = Result(run, looked, plan, written, _messages(plan, deliveries), requests, restored, restated)
         ledger.end(run, _named(result.exit_code), {"written": len(written) - len(result.failures)}, at=clock())
     return result
 
@@ -236,7 +252,9 @@ def _commit(looked: Looked, plan: Plan, setup: Setup, ledger: Ledger, run: str) 
     messages = [_queued(m, "shadow" if plan.is_shadow(m.ref) else "queued") for m in plan.messages]
     messages += [_queued(m, "known") for m in plan.silent]
     tables = [table.as_read(accepted=setup.accept_missing) for table in looked.pulled]
-    cycle = Cycle(tables, changed(looked.snapshot.memories, wanted), intents, messages)
+    read, held = {table.source for table in looked.pulled}, {(held.source, held.table) for held in plan.held}
+    trace = left_behind(setup, looked.snapshot.tables, read, held, run=run, now=looked.now)
+    cycle = Cycle(tables, changed(looked.snapshot.memories, wanted), intents, messages, trace)
     committed = ledger.commit_cycle(cycle, run=run, now=looked.now)
     return {intent.ref: intent.id for intent in committed.intents}
 

@@ -48,6 +48,7 @@ def _item(item: Item, zone: ZoneInfo) -> dict[str, Any]:
         "source": item.ref.source, "table": item.ref.table, "record": item.ref.record, "kind": item.kind,
         "code": item.code, "title": item.title, "url": item.url, "values": values, "unreadable": dict(item.bad),
         "own": {key: plain(value, zone) for key, value in item.own},
+        "waiver": {key: _value(value, zone) for key, value in item.waiver},
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from duban.connectors.base import Page, Schema
-from duban.connectors.columns import TableMapping, map_columns, wanted_columns
+from duban.connectors.columns import TableMapping, column_ids, map_columns, wanted_columns
 from duban.connectors.reading import Reader, Reading
 from duban.connectors.settings import Table
 from duban.connectors.statuses import Statuses
@@ -55,6 +55,7 @@ class Pulled:
         form: dict[str, Any] = {"columns": columns}
         if self.mapping is not None:
             form["mapped"] = {kind: sorted(self.mapping.mapped(kind)) for kind in self.mapping.kinds}
+            form["fields"] = column_ids(self.mapping)
             form["machine_update"] = machine_update(self.mapping)
         items = self.items if self.read == "complete" else ()
         return TableRead(self.source, self.table, self.read, items, form, self.error, accepted)
@@ -114,7 +115,7 @@ def _pull_table(
     """Return the table's result and, when the source's credentials are refused, why nothing else can be read."""
     try:
         schema = source.connector.describe(settings.label)
-        mapping = map_columns(settings, schema)
+        mapping = map_columns(settings, schema, known.columns.get("fields") if known is not None else None)
         reader = Reader(
             source.name, settings.label, mapping, zone=setup.zone, aliases=setup.directory.aliases,
             statuses=Statuses(settings.statuses),

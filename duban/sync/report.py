@@ -11,10 +11,12 @@ from duban.connectors.base import Traffic
 from duban.item import Value
 from duban.notify.message import Message
 from duban.rules.evaluate import Finding, Verdict
+from duban.rules.granting import approved_data
 from duban.sync.apply import Written
 from duban.sync.cycle import Looked, Result
 from duban.sync.plan import CellChange, Change, Plan
 from duban.sync.pulling import Pulled
+from duban.sync.restating import Restatement
 
 
 def findings_document(looked: Looked, zone: ZoneInfo) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def findings_document(looked: Looked, zone: ZoneInfo) -> dict[str, Any]:
         "tables": [_table(table, looked, verdicts) for table in looked.pulled],
         "items": [_item(verdict, zone) for verdict in verdicts],
         "system": [_finding(finding) for finding in looked.judgement.system],
+        "waivers_unmatched": list(looked.unmatched_waivers),
     }
 
 
@@ -46,7 +49,7 @@ def _table(table: Pulled, looked: Looked, verdicts: Sequence[Verdict]) -> dict[s
         "texts": {finding.rule: finding.text for finding in verdict.findings} if known else {},
         "own_missing": list(table.mapping.missing_own) if table.mapping else [],
         "mode": "live" if table.live else "shadow", "rows": table.rows, "pages": table.pages,
-        "notes": list(table.notes),
+        "notes": list(table.notes), "waived": approved_data(verdict.approved)["waived"],
     }  # fmt: skip
 
 
@@ -58,9 +61,10 @@ def _item(verdict: Verdict, zone: ZoneInfo) -> dict[str, Any]:
         "state": verdict.state, "lag_days": verdict.lag_days, "alert_at": stamp(alert.at, zone),
         "explain_deadline": stamp(alert.explain_deadline, zone), "sla": verdict.sla,
         "sla_due": stamp(verdict.sla_due, zone), "notices": alert.notices,
+        "versions": {each.rule: each.version for each in verdict.memory.judged},
         "texts": {finding.rule: finding.text for finding in verdict.findings},
         "effective_due": stamp(verdict.effective_due, zone), "url": item.url,
-    }  # fmt: skip
+    } | approved_data(verdict.approved)  # fmt: skip
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -89,7 +93,17 @@ def sync_document(result: Result, zone: ZoneInfo) -> dict[str, Any]:
         ],
         "messages": [message_data(message, status) for message, status in result.messages],
         "requests": {name: _requests(traffic) for name, traffic in result.requests.items()},
-        "run": result.run,
+        "run": result.run, "rules_changed": rules_changed(result.restated, zone),
+    }  # fmt: skip
+
+
+def rules_changed(restated: Restatement | None, zone: ZoneInfo) -> dict[str, Any] | None:
+    """Return what ``sync`` and ``plan`` say of rules that changed since the last cycle."""
+    if restated is None:
+        return None
+    return {
+        "since": stamp(restated.since, zone), "changes": [change.text for change in restated.changes],
+        "items": len(restated.items),
     }  # fmt: skip
 
 

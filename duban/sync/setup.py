@@ -16,6 +16,7 @@ from duban.connectors.settings import Mode, Table
 from duban.people import Directory
 from duban.rules.calendar import Calendar, load_calendar
 from duban.rules.compiled import CompiledBook
+from duban.rules.waivers import NO_WAIVERS, Waivers
 from duban.wording import Language
 
 
@@ -54,6 +55,7 @@ class Setup:
     admin: tuple[str, ...] = ()
     accept_missing: bool = False
     others: Sequence[Source] = ()
+    waivers: Waivers = NO_WAIVERS
 
     def only(self, names: Sequence[str]) -> Setup:
         """Return the same with only these sources read; all of them when no name is given. The ``others`` are judged
@@ -65,9 +67,12 @@ class Setup:
         return replace(self, sources=kept, others=tuple(source for source in every if source.name not in names))
 
 
-def working_calendar(parts: Sequence[str | Path], zone: ZoneInfo, params: Mapping[str, Any]) -> Calendar:
-    """Return the calendar of a configuration: its own hours where it gives some, else the pack's work_windows."""
-    calendar = load_calendar(parts, zone)
+def working_calendar(
+    parts: Sequence[str | Path], zone: ZoneInfo, params: Mapping[str, Any], directory: Directory | None = None
+) -> Calendar:
+    """Return the calendar of a configuration: its own hours where it gives some, else the pack's work_windows. With a
+    directory, hours of departments that it does not know are a mistake."""
+    calendar = load_calendar(parts, zone, directory.aliases if directory is not None else None)
     return calendar.with_default_hours(
         [str(window) for window in params.get("work_windows", ())] or ["09:00-12:00", "13:00-18:00"]
     )

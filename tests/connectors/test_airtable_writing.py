@@ -246,6 +246,30 @@ def test_a_reader_may_not_write(world):
     assert len(world.writes()) == 1
 
 
+def test_a_column_that_is_closed_to_us_does_not_hold_up_the_others(world, connector):
+    ids = world.fill(25)
+    text, level = world.column("预警内容"), world.column("预警级别")
+    world.tasks.field("预警内容").closed = True
+    writes = [Write(record, {text: "x"} if place < 12 else {text: "x", level: "红"}) for place, record in enumerate(ids)]
+    writes[3] = Write(ids[3], {level: "黄"})
+    receipts = push(connector, writes)
+    assert [receipt.record for receipt in receipts] == ids
+    assert outcomes(receipts) == ["failed"] * 3 + ["written"] + ["failed"] * 21
+    assert "it concerns 预警内容, other cells are written" in receipts[0].error
+    held = {row.record: row.cells.get(level) for row in rows_of(connector)}
+    assert [held[record] for record in ids] == [None] * 3 + ["黄"] + [None] * 8 + ["红"] * 13
+    assert len(world.writes()) <= 10  # the columns are tried once per push, not once per batch
+
+
+def test_a_role_without_the_right_to_write_stops_the_push_early(world):
+    ids = world.fill(40)
+    connector = world.connect(token=world.service.add_token(role="read"))
+    cells = {world.column("预警内容"): "x", world.column("预警级别"): "红"}
+    with pytest.raises(AuthError, match="editor role"):
+        push(connector, [Write(record, cells) for record in ids])
+    assert len(world.writes()) <= 4 * 3
+
+
 def test_a_column_that_vanished_stops_the_push(world, connector):
     ids = world.fill(10)
     schema, text = connector.describe("channel"), world.column("预警内容")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from duban.connectors.base import Column, Schema
-from duban.connectors.columns import TableMapping, map_columns, wanted_columns
+from duban.connectors.columns import TableMapping, column_ids, map_columns, wanted_columns
 from duban.connectors.headings import lexicon, normal
 from duban.connectors.settings import AirtableTable
 from duban.errors import ConfigError
@@ -353,3 +353,48 @@ def test_computed_columns_are_read() -> None:
 ])  # fmt: skip
 def test_the_normal_form(heading: str, form: str) -> None:
     assert normal(heading) == form
+
+
+# --- columns that were renamed since the last read
+
+
+def headings(**names: str) -> Schema:
+    return Schema(tuple(Column(id_, name, "text") for id_, name in names.items()))
+
+
+TASKS = AirtableTable(table="tblT", holds="task")
+
+
+def test_a_renamed_column_goes_on_holding_its_field_and_the_admin_is_told() -> None:
+    before = column_ids(map_columns(TASKS, headings(fld1="任务名称", fld2="截止日期")))
+    now = map_columns(TASKS, headings(fld1="任务名称", fld2="老板要的日子"), before)
+    assert column_ids(now)["task"] == {"title": "fld1", "due": "fld2"}
+    assert [found.why for found in now.how] == ["exact", "renamed"]
+    assert "columns: {due: 老板要的日子}" in now.problems[0]
+    again = map_columns(TASKS, headings(fld1="任务名称", fld2="老板要的日子"), column_ids(now))
+    assert column_ids(again) == column_ids(now)
+
+
+@pytest.mark.parametrize(
+    ("columns", "due"),
+    [
+        ({"fld2": "旧的", "fld3": "截止日期"}, "fld3"),  # another column has the heading now
+        ({"fld2": "实际完成"}, None),  # the new heading means something else
+        ({"fld2": "完成时间"}, None),  # the new heading is one to ask about
+        ({"fld2": "预警内容"}, None),  # duban's own by now
+        ({"fld3": "老板要的日子"}, None),  # another column altogether
+    ],
+)
+def test_a_new_heading_that_says_something_counts(columns: dict[str, str], due: str | None) -> None:
+    now = map_columns(TASKS, headings(**columns), {"task": {"due": "fld2"}})
+    assert column_ids(now)["task"].get("due") == due
+
+
+def test_the_configuration_overrules_what_a_column_was() -> None:
+    table = AirtableTable(table="tblT", holds="task", columns={"due": None})
+    assert "due" not in map_columns(table, headings(fld2="老板要的日子"), {"task": {"due": "fld2"}}).fields["task"]
+
+
+def test_a_workbook_has_no_column_ids_so_its_renamed_columns_are_not_known_again() -> None:
+    schema = Schema((Column("老板要的日子", "老板要的日子", "text"),))
+    assert column_ids(map_columns(TASKS, schema, {"task": {"due": "老板要的日子"}}))["task"] == {}

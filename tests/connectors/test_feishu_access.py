@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from feishu_rig import APP_ID, SECRET, Rig, close_rig, make_rig, read
+from feishu_rig import APP_ID, SECRET, ZONE, Rig, close_rig, make_rig, read
 
+from duban.connectors import connect, feishu_user_ids
 from duban.connectors.limits import Pace
+from duban.connectors.settings import FeishuSource, Secret, UserIds
 from duban.errors import AuthError, ConnectorError, Interrupted
+from duban.people import Contact, Directory
+from duban.sandbox.feishu.world import DEFAULT_SCOPES
 
 SEARCH, TOKEN = "records/search", "tenant_access_token"
 
@@ -122,3 +126,25 @@ def test_no_secret_in_any_error(rig: Rig) -> None:
     assert SECRET not in repr(connector._settings)
     limits = rig.pace.slots._free_at  # type: ignore[attr-defined]
     assert not any(APP_ID in key for key in limits)
+
+
+@pytest.mark.parametrize("kind", ["open_id", "union_id", "user_id"])
+def test_people_come_by_the_kind_of_id_that_the_directory_names_them_by(rig: Rig, kind: UserIds) -> None:
+    rig.service.add_app(APP_ID, SECRET, [*DEFAULT_SCOPES, "contact:user.employee_id:readonly"])
+    zhang = rig.service.add_person("Zhang S.", union_id="on_zhang", user_id="zs")  # shown otherwise than we call him
+    record = rig.table.add_row({"任务名称": "调研", "负责人": "Zhang S."})
+    directory = Directory(people={"张三": Contact("张三", feishu=zhang.id_as(kind, APP_ID))})
+    settings = FeishuSource(
+        name="market", tool="feishu", base_url=rig.service.url, app_id=Secret(APP_ID), app_secret=Secret(SECRET),
+        tables=({"name": "tasks", "app": rig.base.token, "table": rig.table.id, "holds": "task"},),
+    )  # fmt: skip
+    connector = connect(settings, zone=ZONE, pace=rig.pace, directory=directory)
+    rig.connectors.append(connector)
+    (owner,) = read(connector)[record].cells[rig.column("负责人")]
+    assert directory.name_of(owner) == "张三"
+
+
+def test_a_source_may_say_which_kind_of_id() -> None:
+    directory = Directory(people={name: Contact(name, feishu=f"ou_{name}") for name in "甲乙"})
+    assert feishu_user_ids(directory) == "open_id"
+    assert feishu_user_ids(Directory()) == "union_id"

@@ -74,6 +74,9 @@ LEGACY_LINK = [
         (column(20, type={"data_type": 2}), {"type": 2, "value": [3]}, [3], 3.0),
         (column(20, type={"data_type": 5}), {"type": 5, "value": [MIDNIGHT]}, MIDNIGHT, DAY),
         (column(20, type={"data_type": 2}), {"type": 2, "value": []}, [], None),
+        (column(20, formatter="0%", type={"data_type": 2}), {"type": 2, "value": [0.5]}, [0.5], 50.0),
+        (column(20, type={"data_type": 2, "ui_type": "Progress"}), {"type": 2, "value": [0.57]}, "0.57", 57.0),
+        (column(20, type={"data_type": 2, "ui_property": {"formatter": "0.0%"}}), {"value": [1]}, [1], 100.0),
         (column(19), {"type": 1, "value": seg("甲")}, "甲", "甲"),
         (column(22), {"full_address": "北京市", "name": "北京"}, {"name": "北京市"}, "北京市"),
         (column(23), [{"id": "oc_1", "name": "群"}], [{"id": "oc_1", "name": "群"}], "群"),
@@ -92,6 +95,20 @@ def test_decoding(about: Column, search: Any, legacy: Any, cell: Cell) -> None:
     assert read(legacy) == cell
     assert type(read(search)) is type(cell)
     assert read(None) is None
+
+
+def test_a_formula_says_in_the_cell_that_it_is_a_progress_bar() -> None:
+    read = decoder(column(20), SAME)
+    assert read({"type": 2, "ui_type": "Progress", "value": [0.29]}) == 29.0
+    assert read({"type": 2, "ui_type": "Number", "value": [0.29]}) == "0.29"
+    assert read({"type": 2, "ui_type": "Progress", "value": []}) is None
+
+
+def test_persons_that_a_lookup_brings_keep_their_ids() -> None:
+    assert decoder(column(19), SAME)({"type": 11, "value": [PERSON]}) == (JIA,)
+    assert decoder(column(19), SAME)({"type": 11, "value": []}) is None
+    assert decoder(column(19), SAME)({"type": 11, "value": ["甲"]}) == "甲"
+
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from played import KEY, World, only, world
 
 from duban.sandbox.example.scenario import Line, Scenario, read_scenario
 
-TRACES = KEY["lifecycle_traces"]
+FURTHER = yaml.safe_load((Path(__file__).parent.parent / "data" / "traces.yaml").read_text(encoding="utf-8"))
+TRACES = KEY["lifecycle_traces"] | FURTHER
 COMPARED = ("DUE-", "LAG-", "EXP-", "ESC-01", "SLA-01", "ACC-", "STA-06")
 GENERIC = "规范提醒"
 ROW = "TR"
@@ -32,7 +34,7 @@ def traced(start: dict[str, Any]) -> Scenario:
     return replace(scenario, lines=(*scenario.lines, Line(ROW, "fs_task", {**TEMPLATE, **start}, {})))
 
 
-@pytest.fixture(params=["TR-1", "TR-4", "TR-6"])
+@pytest.fixture(params=[name for name in TRACES if name.startswith("TR-")])
 def trace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[World, list[dict[str, Any]]]]:
     wanted = TRACES[request.param]
     with world(tmp_path / "trace", traced(wanted["start"])) as played:

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from example_world import key
+from example_world import further_traces, key
 from rules_world import QUIET, Timeline, at, with_params
 
 from duban.rules.ladder import CLEARED, ESCALATED, EXPLAINED, MINOR, NORMAL, OVERDUE, SENT, SOON
 
-TRACES = key()["lifecycle_traces"]
+TRACES = key()["lifecycle_traces"] | further_traces()
 ANSWER = {"滞后原因": "返工", "调整计划": "增加1人", "调整后完成日期": "2024-07-31"}
 _COMPARED = ("DUE-", "LAG-", "EXP-", "ACC-")
 
@@ -30,7 +30,7 @@ def quiet(**cells) -> Timeline:
 @pytest.mark.parametrize("name", [name for name in TRACES if name.startswith("TR-")])
 def test_trace(name):
     trace = TRACES[name]
-    line = quiet(截止日期=trace["start"]["预计完成日期"])
+    line = quiet(截止日期=trace["start"]["预计完成日期"], 计划开始=trace["start"].get("开始日期", "2024-07-01"))
     for number, step in enumerate(trace["steps"]):
         now = str(step["now"])
         cells = {**step.get("set", {}), "最近更新": f"{now[:10]} 08:00"}

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from duban.item import Item, Person, Ref, make_item
-from duban.rules.memory import Alert, Memory
+from duban.rules.memory import Alert, ClockPast, Closing, Judged, Memory, Transition
 from duban.sync.ledger import Committed, Cycle, Ledger, Message, TableRead
 
 Make = Callable[[], Ledger]
@@ -61,12 +61,23 @@ FULL_ALERT = Alert(
     due_cell=date(2024, 7, 19), escalated_at=NOW - HOUR, escalated_to="周启航", cycle=3, cycle_at=NOW - 2 * DAY,
     accepted_due=date(2024, 7, 30), explained_at=NOW - timedelta(minutes=5, microseconds=7), explained_late=True,
     sla="超时完成", shadow=True,
+    history=(
+        Transition("T3", NOW - DAY, "正常", "滞后预警已发", (("rule", "LAG-02"), ("lag_days", "3"))),
+        Transition("T6", NOW - HOUR, "滞后预警已发", "已说明"),
+    ),
 )  # fmt: skip
 FULL_MEMORY = Memory(
     status="进行中", status_since=NOW - 3 * DAY, previous_status="未开始", alert=FULL_ALERT, explanation="e1",
     explained_seen_at=NOW - HOUR, explained_unseen_at=NOW - 2 * HOUR, human="h1", human_at=NOW - 4 * HOUR,
     written_at=NOW - 5 * HOUR, findings=("EXP-01", "LAG-02"), baseline=(("due", "2024-07-18"), ("owner", "张磊")),
     imported=True,
+    clocks=(
+        ClockPast("repair", 2, NOW - DAY, NOW - HOUR, NOW - 2 * HOUR, ((NOW - 5 * HOUR, NOW - 4 * HOUR),)),
+        ClockPast("answer"),
+    ),
+    judged=(Judged("EXP-01", 1, "d1"), Judged("LAG-02", 3, "d2", NOW - DAY)),
+    closing=Closing(NOW - HOUR, "b1", "超时完成", NOW - 2 * HOUR),
+    extended=(("2024-08-05", "2024-07-20"), ("2024-08-12", "2024-07-24")), waived=(("LAG-04", ""), ("PLN-07", "2024-07-23")),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 from ledger_contract import IntentContract, MemoryContract, MirrorContract, OutboxContract
 from ledger_exchange_contract import ExchangeContract
+from ledger_past_contract import PastContract
 from ledger_running_contract import RunningContract, SlotContract
 from ledger_values import ZONE, Make
 from sqlalchemy import create_engine, text
@@ -19,7 +20,8 @@ POSTGRESQL = os.environ.get("DUBAN_TEST_PG", "")
 
 
 class LedgerContract(
-    MirrorContract, MemoryContract, IntentContract, OutboxContract, RunningContract, SlotContract, ExchangeContract
+    MirrorContract, MemoryContract, IntentContract, OutboxContract, RunningContract, SlotContract, ExchangeContract,
+    PastContract,
 ):
     """All of it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -108,7 +109,8 @@ def _break(connection) -> None:
     raise RuntimeError("stopped half-way")
 
 
-NOTE, BROKEN = Migration(2, "a note on runs", _add_note), Migration(3, "broken", _break)
+LAST = MIGRATIONS[-1].number
+NOTE, BROKEN = Migration(LAST + 1, "a note on runs", _add_note), Migration(LAST + 2, "broken", _break)
 
 
 def columns(database: Database) -> set[str]:
@@ -123,11 +125,68 @@ def test_an_older_ledger_is_upgraded_step_by_step(url: str) -> None:
     assert "note" in columns(database)
     assert "broken" not in columns(database)
     with database.reading() as connection:
-        assert applied(connection) == {1, 2}
+        assert applied(connection) == {step.number for step in (*MIGRATIONS, NOTE)}
         assert pending(connection, name="x", known=(*MIGRATIONS, NOTE, BROKEN)) == (BROKEN,)
         assert all(at for (at,) in connection.execute(text("SELECT applied_at FROM duban_migrations")))
     assert upgrade(database, (*MIGRATIONS, NOTE)) == ()
     database.close()
+
+
+def test_a_ledger_that_knew_no_pauses_of_clocks_learns_them(url: str) -> None:
+    fill(url)
+    database = Database(parse_url(url))
+    with database.writing() as connection:
+        connection.execute(text("ALTER TABLE duban_memories DROP COLUMN clocks"))
+        connection.execute(text("DELETE FROM duban_migrations WHERE name = 'pauses and cycles of clocks'"))
+    database.close()
+    with Ledger.open(url, zone=ZONE) as ledger:
+        assert memories(ledger) == {ref("a"): replace(FULL_MEMORY, clocks=())}
+        commit(ledger, memories={ref("a"): FULL_MEMORY})
+        assert memories(ledger) == {ref("a"): FULL_MEMORY}
+
+
+def test_a_ledger_without_a_past_begins_one(url: str) -> None:
+    fill(url)
+    database = Database(parse_url(url))
+    with database.writing() as connection:
+        for statement in (
+            "ALTER TABLE duban_items DROP COLUMN since", "ALTER TABLE duban_memories DROP COLUMN judged",
+            "ALTER TABLE duban_memories DROP COLUMN closing", "DROP TABLE duban_documents",
+            "DROP TABLE duban_moments", "DROP TABLE duban_past",
+            "DELETE FROM duban_migrations WHERE name = 'the past: versions of rules, rows and memories'",
+        ):  # fmt: skip
+            connection.execute(text(statement))
+    database.close()
+    with Ledger.open(url, zone=ZONE) as ledger:
+        without = replace(FULL_MEMORY, judged=(), closing=None)
+        assert memories(ledger) == {ref("a"): without}
+        commit(ledger, complete(task("a", title="new")), memories={ref("a"): FULL_MEMORY}, now=NOW + timedelta(days=1))
+        versions = {(v.item.title, v.since, v.until) for v in ledger.versions("rd", "tasks", since=NOW)}
+        assert versions == {("", None, NOW + timedelta(days=1)), ("new", NOW + timedelta(days=1), None)}
+        assert [memory for _, memory, _ in ledger.memories_since("rd", "tasks", since=NOW)] == [without, FULL_MEMORY]
+    fresh, upgraded = (inspect(Database(parse_url(each)).engine) for each in (f"{url}.fresh", url))
+    Ledger.open(f"{url}.fresh").close()
+    for table in ("duban_documents", "duban_moments", "duban_past"):
+        one, other = (
+            {(c["name"], str(c["type"]), c["nullable"]) for c in each.get_columns(table)} for each in (fresh, upgraded)
+        )
+        assert one == other
+        assert [i["name"] for i in fresh.get_indexes(table)] == [i["name"] for i in upgraded.get_indexes(table)]
+        assert fresh.get_pk_constraint(table)["constrained_columns"] == upgraded.get_pk_constraint(table)["constrained_columns"]
+
+
+def test_a_ledger_that_kept_no_histories_learns_them(url: str) -> None:
+    fill(url)
+    database = Database(parse_url(url))
+    with database.writing() as connection:
+        connection.execute(text("ALTER TABLE duban_alerts DROP COLUMN history"))
+        connection.execute(text("DELETE FROM duban_migrations WHERE name = 'the history of alerts'"))
+    database.close()
+    with Ledger.open(url, zone=ZONE) as ledger:
+        without = replace(FULL_MEMORY, alert=replace(FULL_MEMORY.alert, history=()))
+        assert memories(ledger) == {ref("a"): without}
+        commit(ledger, memories={ref("a"): FULL_MEMORY})
+        assert memories(ledger) == {ref("a"): FULL_MEMORY}
 
 
 def test_a_new_ledger_has_seen_every_step(url: str) -> None:

@@ -113,7 +113,7 @@ def test_a_row_is_explained_whatever_its_record_is_called(tmp_path: Path) -> Non
     d.edit("任务表/5/a", **row("A/B/7"))
     looked = d.look(NOW)
     for what in ("rd/tasks/任务表/5/a", "A/B/7"):
-        assert [str(each.item.ref) for each in explained(looked, d.setup(), what)] == ["rd/tasks/任务表/5/a"]
+        assert [str(each.item.ref) for each in explained(looked, d.setup(), what).items] == ["rd/tasks/任务表/5/a"]
 
 
 def test_the_daemon_slows_down_only_for_a_source_that_cannot_be_read(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from duban.errors import AuthError, ConnectorError, Rejected, SchemaChanged
 LOCK_OUT = 30.0  # seconds that Airtable documents after a 429
 LONGEST_WAIT = 120.0  # seconds: the most that a Retry-After may cost us
 
-Action = Literal["repeat", "locked", "stop", "restart", "schema", "gone", "row", "refuse"]
+Action = Literal["repeat", "locked", "stop", "closed", "restart", "schema", "gone", "row", "refuse"]
 
 
 class RowGone(Rejected):
@@ -23,6 +23,10 @@ class RowGone(Rejected):
 
 class RowRefused(Rejected):
     """Airtable refuses a value: of a batch, the rows that are in order can still be written one by one."""
+
+
+class Closed(AuthError):
+    """The role of the token's owner, or the permissions of one table or column, forbid a write."""
 
 
 class IteratorGone(SchemaChanged):
@@ -52,7 +56,7 @@ _TABLE: dict[tuple[int, str | None], Meaning] = {
     (402, None): Meaning("stop", "the workspace needs payment"),
     (403, None): Meaning("stop", _ACCESS),
     (403, "INVALID_PERMISSIONS"): Meaning(
-        "stop", "the role of the token's owner, or a field's permissions, forbid this; give the owner the editor role"
+        "closed", "the role of the token's owner, or a field's permissions, forbid this; give the owner the editor role"
     ),
     (404, None): Meaning("schema", "there is no such address; check base_url, base and table"),
     (404, "TABLE_NOT_FOUND"): Meaning("schema", "there is no such table; check its id or name"),
@@ -114,6 +118,6 @@ def failure(status: int, body: Any, where: str, *, writing: bool, retry_after: s
 
 
 _ERRORS: dict[Action, type[ConnectorError]] = {
-    "stop": AuthError, "restart": IteratorGone, "schema": SchemaChanged, "gone": RowGone, "row": RowRefused,
-    "refuse": Rejected,
+    "stop": AuthError, "closed": Closed, "restart": IteratorGone, "schema": SchemaChanged, "gone": RowGone,
+    "row": RowRefused, "refuse": Rejected,
 }  # fmt: skip

@@ -4,11 +4,14 @@
 * An unknown outcome (no answer, 5xx, an answer without the rows) is settled by reading the cells back; only rows that
   do not hold what was sent are sent again.
 * The reply's rows are counted: pyairtable takes a short one in silence.
+* A column that is closed to the token's owner is found by trying the columns one by one, once per push; the other
+  columns are written, and the rows that wanted that one are told as failed (facts/airtable section 7).
 * ``typecast`` stays off: it would create options and, through links, rows (facts/airtable section 5).
 """
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import pyairtable
 
-from duban.connectors.airtable.answers import RowGone, RowRefused
+from duban.connectors.airtable.answers import Closed, RowGone, RowRefused
 from duban.connectors.airtable.cells import UnwritableError, encode, same
 from duban.connectors.airtable.pages import pages_of
 from duban.connectors.base import Receipt, Schema, Write
@@ -42,9 +45,15 @@ class Batches:
     def __init__(self, table: pyairtable.Table, schema: Schema, zone: ZoneInfo) -> None:
         self._table, self._zone = table, zone
         self._columns = {column.id: column for column in schema.columns}
+        self._asked: set[str] = set()  # the columns of this push; tried alone, some are open, some closed
+        self._open: set[str] = set()
+        self._closed: set[str] = set()
+        self._refusal: Closed | None = None
+        self._trying = threading.Lock()
 
     def push(self, writes: Sequence[Write]) -> Iterator[Receipt]:
         """Write, and yield receipts in order, a batch's as soon as it is settled."""
+        self._asked = {name for write in writes for name in write.cells}
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="airtable-write") as pool:
             waiting: deque[Future[list[Receipt]]] = deque()
             try:
@@ -77,8 +86,12 @@ class Batches:
     # --- one batch
 
     def _written(self, rows: list[Ready], sent: int) -> list[Receipt]:
+        if self._refusal is not None and any(row.fields.keys() & self._closed for row in rows):
+            return self._around_closed(rows, sent, self._refusal)
         try:
             answered = self._send(rows)
+        except Closed as error:
+            return self._around_closed(rows, sent, error)
         except (RowGone, RowRefused) as error:
             if len(rows) == 1:
                 return [Receipt(rows[0].record, "failed", str(error))]
@@ -91,6 +104,46 @@ class Batches:
             return [Receipt(row.record, "written") for row in rows]
         late = {r.record: r for r in self._read_back(missing, sent, "Airtable's answer does not name the row")}
         return [late.get(row.record, Receipt(row.record, "written")) for row in rows]
+
+    def _around_closed(self, rows: list[Ready], sent: int, error: Closed) -> list[Receipt]:
+        """Write the cells of the columns that are open; where there is none the role lacks the right: raise."""
+        closed = self._closed_of(rows) if len(self._asked) > 1 else set()
+        if not closed or closed >= self._asked:
+            raise error
+        self._refusal = error
+        open_cells = (
+            Ready(row.record, {name: value for name, value in row.fields.items() if name not in closed}) for row in rows
+        )
+        sendable = [row for row in open_cells if row.fields]
+        settled = {receipt.record: receipt for receipt in (self._written(sendable, sent) if sendable else ())}
+        receipts = []
+        for row in rows:
+            refused = ", ".join(sorted(self._columns[name].name for name in row.fields.keys() & closed))
+            receipt = settled.get(row.record, Receipt(row.record, "written"))
+            if refused and receipt.outcome == "written":
+                receipt = Receipt(row.record, "failed", f"{error}; it concerns {refused}, other cells are written")
+            receipts.append(receipt)
+        return receipts
+
+    def _closed_of(self, rows: Sequence[Ready]) -> set[str]:
+        """Return which columns of these rows are closed to us; a column is tried once, with a cell that is due."""
+        names = {name for row in rows for name in row.fields}
+        with self._trying:
+            for name in sorted(names - self._open - self._closed):
+                self._try([Ready(row.record, {name: row.fields[name]}) for row in rows if name in row.fields], name)
+            return names & self._closed
+
+    def _try(self, cells: Iterable[Ready], name: str) -> None:
+        for cell in cells:
+            try:
+                self._send([cell])
+            except Closed:
+                self._closed.add(name)
+            except (RowGone, RowRefused, OutcomeUnknown):
+                continue  # this says nothing of the column: the next row may
+            else:
+                self._open.add(name)
+            return
 
     def _send(self, rows: list[Ready]) -> set[str]:
         records = [{"id": row.record, "fields": row.fields} for row in rows]

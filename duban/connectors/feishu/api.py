@@ -23,8 +23,6 @@ RATES: Mapping[str, tuple[int, float]] = {
     "batch_update": (50, 1.0), "get_node": (100, 60.0),
 }  # fmt: skip
 MOST_IDS = 100  # of one batch_get
-# Union ids are the same for every application of a developer; open ids, the default, are not (facts, section 1).
-USER_ID_TYPE = "union_id"
 
 
 class Api:
@@ -34,6 +32,8 @@ class Api:
         self, settings: FeishuSource, *, pace: Pace, traffic: Traffic, clock: Callable[[], float]
     ) -> None:
         self.pace, self.traffic, self._source = pace, traffic, settings.name
+        # Union ids are the same for all applications of a developer; open ids, the default, are not (facts, section 1).
+        self._user_ids = settings.user_ids or "union_id"
         self._token = TenantToken(settings, pace=pace, traffic=traffic, clock=clock)
         secrets = (settings.app_secret.reveal(),)
         self._http = Http(
@@ -84,13 +84,13 @@ class Api:
         self, place: Place, *, names: Sequence[str] | None, size: int, token: str | None, peek: Peek | None = None
     ) -> Mapping[str, Any]:
         """Return one page of rows; ``names`` restricts the columns, ``peek`` sees the raw answer first."""
-        params = {"page_size": size, "user_id_type": USER_ID_TYPE, **({"page_token": token} if token else {})}
+        params = {"page_size": size, "user_id_type": self._user_ids, **({"page_token": token} if token else {})}
         body = {} if names is None else {"field_names": list(names)}
         return self._call("POST", f"{place.path}/records/search", "search", params=params, json=body, peek=peek)
 
     def rows(self, place: Place, records: Sequence[str]) -> Mapping[str, Any]:
         """Return up to a hundred rows by id, with the ids of those that are gone or forbidden."""
-        body = {"record_ids": list(records), "user_id_type": USER_ID_TYPE}
+        body = {"record_ids": list(records), "user_id_type": self._user_ids}
         return self._call("POST", f"{place.path}/records/batch_get", "batch_get", json=body)
 
     # --- writing
@@ -103,7 +103,7 @@ class Api:
         gate = Limit(f"feishu:write:{place.app}", 1, 0.0)
         self._call(
             "POST", f"{place.path}/records/batch_update", "batch_update", kind="write", more_limits=(gate,),
-            params={"user_id_type": USER_ID_TYPE}, json=body, gist=went_well,
+            params={"user_id_type": self._user_ids}, json=body, gist=went_well,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ TYPES: Mapping[int, ColumnType] = {
     15: "url", 17: "attachment", 18: "links", 19: "text", 20: "text", 21: "links", 22: "text", 23: "text",
     1001: "created", 1002: "modified", 1003: "person", 1004: "person", 1005: "text",
 }  # fmt: skip
+PROGRESS = "Progress"  # the ui_type of a progress bar
 COMPUTED = frozenset({19, 20, 1003, 1004, 1005})
 # Attachments need an upload and places a pair of coordinates first; chats are nothing that duban writes.
 NOT_WRITTEN = COMPUTED | {17, 22, 23, 24, 1001, 1002, 3001}
@@ -37,12 +38,17 @@ def read_column(field: Mapping[str, Any]) -> Column:
 def percent_scale(field: Mapping[str, Any]) -> float | None:
     """Return what a stored number is multiplied by to give percent; ``None`` for a column that is no percentage.
 
-    A progress bar holds 0..1 unless a person gave it another range; a number shown as ``0%`` holds 0..1 always.
+    A progress bar holds 0..1 unless a person gave it another range; a number shown as ``0%`` holds 0..1 always. Of a
+    formula the same is said of its result.
     """
-    about = field.get("property") or {}
+    about, bar = field.get("property") or {}, field.get("ui_type") == PROGRESS
+    result = about.get("type")
+    if field.get("type") in {19, 20} and isinstance(result, Mapping):
+        bar = bar or result.get("ui_type") == PROGRESS
+        about = {**(result.get("ui_property") or {}), **{key: value for key, value in about.items() if value}}
     if "%" in str(about.get("formatter") or ""):
         return 100.0
-    if field.get("ui_type") != "Progress":
+    if not bar:
         return None
     most = about.get("max")
     if about.get("range_customize") and isinstance(most, (int, float)) and most > 0:

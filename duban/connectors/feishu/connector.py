@@ -1,8 +1,8 @@
 """Feishu Bitable (飞书多维表格) as a connector: what a table is, its columns, its rows, its cells.
 
 Built on ``records/search`` and ``records/batch_update``; column ids are Feishu's field ids, so that a renamed column
-keeps working although Feishu keys every cell by name. Persons come with union ids, which are the same for every
-application of one developer; a directory that names people by open ids finds them by name.
+keeps working although Feishu keys every cell by name. Persons come with the kind of id that the directory names them
+by, else with union ids, which are the same for every application of one developer.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from duban.connectors.base import Cell, Column
-from duban.connectors.feishu.columns import percent_scale, shows_days
+from duban.connectors.feishu.columns import PROGRESS, percent_scale, shows_days
 from duban.item import Person
 
 Decoder = Callable[[Any], Cell]
@@ -65,23 +65,37 @@ def decoder(column: Column, zones: Zones) -> Decoder:
 
 
 def _computed(column: Column, zones: Zones) -> Decoder:
-    """Read ``{type, value: […]}``, a bare list or a bare scalar; moments become texts a person would write."""
+    """Read ``{type, ui_type, value: […]}``, a bare list or a bare scalar; what a cell says of itself counts, for the
+    list of fields need not say it. Moments of a text column become texts a person would write."""
+    scale = percent_scale(column.raw or {})
 
     def read(cell: Any) -> Cell:
-        kind, value = None, cell
+        kind, shown, value = None, None, cell
         if isinstance(cell, Mapping) and "value" in cell:
-            kind, value = cell.get("type"), cell["value"]
-        if column.type in {"number", "datetime", "percent"}:
+            kind, shown, value = cell.get("type"), cell.get("ui_type"), cell["value"]
+        percent = scale or (100.0 if shown == PROGRESS else None)
+        if column.type in {"number", "datetime", "percent"} or percent is not None:
             first = value[0] if isinstance(value, list) and value else value
             if first is None or first == []:
                 return None
             first = text(first) if isinstance(first, Mapping) else first  # a number as a text segment
-            return zones.moment(first) if column.type == "datetime" else number(first)
+            if column.type == "datetime":
+                return zones.moment(first)
+            found = number(first)
+            return found if found is None or percent is None else round(found * percent, 10)
         if kind in {5, 1001, 1002} and isinstance(value, list):
             return ", ".join(_written(zones.moment(entry)) for entry in value) or None
-        return text(value)
+        return _found(kind, value)
 
     return read
+
+
+def _found(kind: Any, value: Any) -> Cell:
+    """Return what a lookup brought from elsewhere: text, but persons keep their ids."""
+    entries = value if isinstance(value, list) else [value]
+    if kind in {11, 1003, 1004} and all(isinstance(entry, Mapping) for entry in entries):
+        return _people(entries)
+    return text(value)
 
 
 def _written(moment: datetime) -> str:

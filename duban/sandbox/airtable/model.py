@@ -71,7 +71,8 @@ class Token:
 
 @dataclass(slots=True)
 class Field:
-    """One column. ``aggregate`` is a rollup's function, which the real metadata does not show."""
+    """One column. ``aggregate`` is a rollup's function, which the real metadata does not show; nor does it show
+    ``closed``, that the field's permissions let nobody edit it."""
 
     id: str
     name: str
@@ -79,6 +80,7 @@ class Field:
     options: dict[str, Any] | None = None
     description: str | None = None
     aggregate: str = "SUM"
+    closed: bool = False
 
     def option(self, name: str) -> Any:
         """Return one option, ``None`` where there is none."""

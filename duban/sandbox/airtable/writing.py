@@ -47,6 +47,8 @@ class Writer:
             field = self._table.field(name)
             if field is None:
                 raise unknown_field(name)
+            if field.closed:
+                raise Refusal(403, "INVALID_PERMISSIONS", f"You are not permitted to edit the field {field.name}")
             cells[field.id] = self._intake.accept(field, value)
         if replace:
             for field in self._table.fields.values():

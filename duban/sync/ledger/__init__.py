@@ -8,9 +8,12 @@ from duban.sync.ledger.values import (
     Due,
     Intent,
     IntentState,
+    Judged,
     Lease,
     Message,
     MessageStatus,
+    Moment,
+    Rules,
     Run,
     TableMemory,
     TableRead,
@@ -18,6 +21,6 @@ from duban.sync.ledger.values import (
 )  # fmt: skip
 
 __all__ = [
-    "Committed", "Cycle", "Due", "Intent", "IntentState", "Lease", "Ledger", "LedgerSlots", "Message", "MessageStatus",
-    "Run", "TableMemory", "TableRead", "changed",
+    "Committed", "Cycle", "Due", "Intent", "IntentState", "Judged", "Lease", "Ledger", "LedgerSlots", "Message",
+    "MessageStatus", "Moment", "Rules", "Run", "TableMemory", "TableRead", "changed",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Values to text and back: times, cells, items. What is stored describes itself.
 
 An item's values are stored by field key, empty ones left out, so that a release with more fields or another order of
-fields still reads an older mirror. Inside the JSON, ``{"d": …}`` is a day, ``{"t": …}`` an instant with the offset it
-was read with, a list of texts a tuple, a list of pairs people.
+fields still reads an older mirror; so are the cells of an approved extension, under ``waiver.…``. Inside the JSON,
+``{"d": …}`` is a day, ``{"t": …}`` an instant with the offset it was read with, a list of texts a tuple, a list of
+pairs people.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from duban.item import Item, Kind, Person, Ref, Value, places_of
+
+_WAIVER = "waiver."  # no field's key has a point
 
 
 def _tagged(value: object) -> dict[str, str]:
@@ -68,8 +71,13 @@ def _keys(kind: Kind) -> tuple[str, ...]:
 
 
 def cells_of(item: Item) -> dict[str, Value]:
-    """Return an item's values by field key, without the empty ones."""
-    return {key: value for key, value in zip(_keys(item.kind), item.values, strict=True) if value is not None}
+    """Return an item's values by field key, without the empty ones, and the cells of an approved extension."""
+    cells: dict[str, Value] = {
+        key: value for key, value in zip(_keys(item.kind), item.values, strict=True) if value is not None
+    }
+    if item.waiver:
+        cells.update((f"{_WAIVER}{key}", value) for key, value in item.waiver)
+    return cells
 
 
 def item_hash(item: Item) -> bytes:
@@ -125,12 +133,15 @@ class Decoder:
         cells, own, bad = stored
         places = places_of(kind)
         values: list[Value] = [None] * len(places)
+        waiver: tuple[tuple[str, Value], ...] = ()
         for key, value in json.loads(cells).items():
             place = places.get(key)
             if place is not None:
                 values[place] = value if type(value) is str else self._value(value)
+            elif key.startswith(_WAIVER):
+                waiver = (*waiver, (key.removeprefix(_WAIVER), self._value(value)))
         marks = () if bad == "{}" else tuple(json.loads(bad).items())
-        return Item(ref, kind, tuple(values), tuple(self.cells(own).items()), marks, url)
+        return Item(ref, kind, tuple(values), tuple(self.cells(own).items()), marks, url, waiver)
 
     def _value(self, stored: Any) -> Value:
         if isinstance(stored, dict):

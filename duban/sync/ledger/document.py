@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from duban.errors import StateError
 from duban.item import own_columns
-from duban.rules.memory import Alert, Memory
+from duban.rules.memory import Alert, ClockPast, Closing, Judged, Memory, Transition
 from duban.sync.ledger.recollection import ALERT_DAYS, ALERT_INSTANTS
 from duban.sync.ledger.values import MessageStatus
 
@@ -44,6 +44,10 @@ def _day(value: Any) -> Any:
     return date.fromisoformat(value)
 
 
+def _day_text(value: Any) -> Any:
+    return value and _day(value).isoformat()
+
+
 def _one_of(column: str) -> BeforeValidator:
     """Check a word against the values of an own column of tasks."""
     words = next(own.values for own in own_columns("task") if own.key == column)
@@ -58,10 +62,21 @@ def _one_of(column: str) -> BeforeValidator:
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Day = Annotated[date, BeforeValidator(_day)]
+DayText = Annotated[str, BeforeValidator(_day_text)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class StepState(_Part):
+    """One transition of an alert: what moved it, when, from where to where, and the facts that decided."""
+
+    move: str
+    at: Instant
+    before: str = ""
+    after: Annotated[str, _one_of("alert_state")]
+    cause: dict[str, str] = Field(default_factory=dict)
 
 
 class AlertState(_Part):
@@ -82,6 +97,12 @@ class AlertState(_Part):
     explained_late: bool | None = None
     sla: Annotated[str, _one_of("sla_state")] = "不适用"
     shadow: bool = False
+    history: Annotated[tuple[StepState, ...], Field(strict=False)] = ()
+
+    def alert(self) -> Alert:
+        """Return the alert."""
+        steps = (Transition(s.move, s.at, s.before, s.after, tuple(s.cause.items())) for s in self.history)
+        return Alert(**{**dict(self), "history": tuple(steps)})
 
 
 class SpanState(_Part):
@@ -90,6 +111,37 @@ class SpanState(_Part):
     status: str
     since: Instant
     until: Instant | None = None
+
+
+class ClockState(_Part):
+    """What is remembered of one clock that pauses or has several cycles."""
+
+    name: str
+    cycle: Annotated[int, Field(ge=1)] = 1
+    since: Instant | None = None
+    ended_at: Instant | None = None
+    paused_since: Instant | None = None
+    pauses: Annotated[
+        tuple[Annotated[tuple[Instant, Instant], Field(strict=False)], ...], Field(strict=False)
+    ] = ()
+
+
+class JudgedState(_Part):
+    """By which version of its rule a finding is held, and since when."""
+
+    rule: str
+    version: int = 1
+    digest: str = ""
+    since: Instant | None = None
+
+
+class ClosingState(_Part):
+    """When, and under which rules (the fingerprint of their book), an item was closed."""
+
+    at: Instant
+    book: str = ""
+    sla: str = ""
+    sla_due: Instant | None = None
 
 
 class ItemState(_Part):
@@ -112,17 +164,26 @@ class ItemState(_Part):
     findings: Annotated[tuple[str, ...], Field(strict=False)] = ()
     baseline: dict[str, str] = Field(default_factory=dict)
     imported: bool | None = None
+    clocks: Annotated[tuple[ClockState, ...], Field(strict=False)] = ()
+    judged: Annotated[tuple[JudgedState, ...], Field(strict=False)] = ()
+    closing: ClosingState | None = None
+    extended: Annotated[tuple[Annotated[tuple[DayText, DayText], Field(strict=False)], ...], Field(strict=False)] = ()
+    waived: dict[str, DayText] = Field(default_factory=dict)
     spans: Annotated[tuple[SpanState, ...], Field(strict=False)] = ()
 
     def memory(self) -> Memory:
         """Return the item's memory. A state that does not say so itself counts as imported when it has a status or an
         alert: what it would have been told is taken as told."""
-        alert = Alert() if self.alert is None else Alert(**dict(self.alert))
+        alert = Alert() if self.alert is None else self.alert.alert()
         claimed = self.alert is not None or self.status is not None
         return Memory(
             self.status, self.status_since, self.previous_status, alert, self.explanation, self.explained_seen_at,
             self.explained_unseen_at, self.human, self.human_at, self.written_at, self.findings,
             tuple(self.baseline.items()), claimed if self.imported is None else self.imported,
+            tuple(ClockPast(**dict(clock)) for clock in self.clocks),
+            judged=tuple(Judged(**dict(each)) for each in self.judged),
+            closing=None if self.closing is None else Closing(**dict(self.closing)),
+            extended=self.extended, waived=tuple(self.waived.items()),
         )  # fmt: skip
 
 
@@ -149,19 +210,33 @@ class MessageState(_Part):
     run: str = ""
 
 
+class BookState(_Part):
+    """The digests of the rules that some closed items were judged by."""
+
+    fingerprint: Annotated[str, Field(min_length=1)]
+    first_at: Instant | None = None
+    digests: dict[str, str] = Field(default_factory=dict)
+
+
 class StateDocument(_Part):
     """A whole document."""
 
     version: Literal[1]
     items: list[ItemState] = Field(default_factory=list)
     messages: list[MessageState] = Field(default_factory=list)
+    books: list[BookState] = Field(default_factory=list)
 
 
 _PARTS: Mapping[str | int, type[_Part]] = {
     "items": ItemState,
     "messages": MessageState,
+    "books": BookState,
     "alert": AlertState,
+    "history": StepState,
     "spans": SpanState,
+    "clocks": ClockState,
+    "judged": JudgedState,
+    "closing": ClosingState,
 }
 
 
@@ -236,15 +311,36 @@ def memory_data(place: Mapping[str, str | None], memory: Memory, spans: Iterable
         "explained_seen_at": _iso(memory.explained_seen_at), "explained_unseen_at": _iso(memory.explained_unseen_at),
         "human": memory.human, "human_at": _iso(memory.human_at), "written_at": _iso(memory.written_at),
         "findings": list(memory.findings), "baseline": dict(memory.baseline), "imported": memory.imported,
+        "clocks": [_clock_data(past) for past in memory.clocks],
+        "judged": [each._asdict() | {"since": _iso(each.since)} for each in memory.judged],
+        "closing": _closing_data(memory.closing),
+        "extended": [list(each) for each in memory.extended], "waived": dict(memory.waived),
     }  # fmt: skip
     past = [{"status": span.status, "since": _iso(span.since), "until": _iso(span.until)} for span in spans]
     return {**place, **kept, "spans": past}
 
 
+def _closing_data(closing: Closing | None) -> dict[str, Any] | None:
+    if closing is None:
+        return None
+    return closing._asdict() | {"at": _iso(closing.at), "sla_due": _iso(closing.sla_due)}
+
+
+def _clock_data(past: ClockPast) -> dict[str, Any]:
+    times = {name: _iso(getattr(past, name)) for name in ("since", "ended_at", "paused_since")}
+    return {"name": past.name, "cycle": past.cycle, **times, "pauses": [[_iso(a), _iso(b)] for a, b in past.pauses]}
+
+
 def alert_data(alert: Alert) -> dict[str, Any]:
     """Return an alert as the document writes it."""
     data = {name: getattr(alert, name) for name in AlertState.model_fields}
+    data["history"] = [_step_data(step) for step in alert.history]
     return {name: _iso(value) if name in ALERT_INSTANTS + ALERT_DAYS else value for name, value in data.items()}
+
+
+def _step_data(step: Transition) -> dict[str, Any]:
+    where = {"before": step.before, "after": step.after}
+    return {"move": step.move, "at": _iso(step.at), **where, "cause": dict(step.cause)}
 
 
 def _iso(value: date | None) -> str | None:

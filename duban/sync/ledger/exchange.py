@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from duban.item import Item, Ref
 from duban.rules.memory import Memory
 from duban.sync.ledger import outbox as messages
+from duban.sync.ledger import past
 from duban.sync.ledger.codec import Decoder, instant_text, json_text
 from duban.sync.ledger.document import (
     VERSION,
@@ -30,7 +31,7 @@ from duban.sync.ledger.document import (
 from duban.sync.ledger.recollection import Whole, alerts_of, memories_from, memories_of, put_whole
 from duban.sync.ledger.schema import intents, items, memories, outbox, status_spans, waiting
 from duban.sync.ledger.upsert import Upsert, chunks
-from duban.sync.ledger.values import Message
+from duban.sync.ledger.values import Message, Rules
 
 PUT_WAITING = Upsert(waiting, ("state",))
 
@@ -45,7 +46,9 @@ def export_state(connection: Connection, decoder: Decoder) -> dict[str, Any]:
     rows = sorted(connection.execute(select(waiting.c.source, waiting.c.table_name, waiting.c.code, waiting.c.state)))
     kept += [json.loads(state) for *_, state in rows]
     told = [messages.message_from(row, decoder) for row in connection.execute(select(outbox))]
-    return {"version": VERSION, "items": kept, "messages": [_message_data(m) for m in sorted(told, key=_age)]}
+    document = {"version": VERSION, "items": kept, "messages": [_message_data(m) for m in sorted(told, key=_age)]}
+    books = past.books(connection)
+    return document | {"books": books} if books else document
 
 
 def _tables(connection: Connection) -> list[tuple[str, str]]:
@@ -99,9 +102,16 @@ def import_state(connection: Connection, document: StateDocument, *, now: dateti
         found += [_whole(ref, item) for ref in refs]
         if not refs:
             unfound.append(_waiting_row(item))
+    for whole in found:
+        past.keep_memories(connection, whole.ref[:2], [whole.ref.record], str(instant_text(now)))
     put_whole(connection, found)
     PUT_WAITING(connection, unfound)
     messages.put(connection, (_message(state) for state in document.messages), now=now)
+    known = past.digests(connection)
+    for book in document.books:
+        if book.fingerprint not in known:
+            first = str(instant_text(book.first_at or now))
+            past.put_book(connection, Rules(book.fingerprint, book.digests, ""), first=first, last=first)
 
 
 def _rows_with(connection: Connection, codes: Iterable[str]) -> dict[str, list[Ref]]:
@@ -199,6 +209,7 @@ def forget(connection: Connection, target: Ref | str) -> tuple[Ref, ...]:
     forgotten = []
     for ref in sorted(refs):
         known = [connection.execute(delete(table).where(*_is(table, ref))).rowcount for table in _STATE]
+        past.forget(connection, ref)
         if any(known):
             forgotten.append(ref)
     return tuple(forgotten)

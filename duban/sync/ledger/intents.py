@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from duban.item import Item, Ref
+from duban.sync.ledger import past
 from duban.sync.ledger.codec import Decoder, instant_text, json_text, plain, same_cells
 from duban.sync.ledger.recollection import key_row, note_written
 from duban.sync.ledger.schema import intents
@@ -80,6 +81,7 @@ def close(connection: Connection, outcomes: Iterable[tuple[str, IntentState, str
         ])  # fmt: skip
         for ref, cells in written:
             note_written(connection, ref, cells, when)
+        past.note_writes(connection, (ref for ref, _ in written), when)
 
 
 def _closed(state: IntentState, at: str) -> str | None:
@@ -112,6 +114,7 @@ def close_observed(
         connection.execute(_CLOSE, values)
         if holds and intent.sent_at is not None:
             note_written(connection, intent.ref, json_text(dict(intent.cells)), str(instant_text(intent.sent_at)))
+            past.note_writes(connection, [intent.ref], str(instant_text(intent.sent_at)))
     return verdicts
 
 

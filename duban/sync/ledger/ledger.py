@@ -16,12 +16,13 @@ from typing import Any, Self
 
 from duban.item import Item, Ref
 from duban.rules.memory import Memory
-from duban.sync.ledger import exchange, intents, mirror, outbox, recollection, running
+from duban.sync.ledger import exchange, intents, mirror, outbox, past, recollection, running
 from duban.sync.ledger.codec import Decoder, instant_text, plain
 from duban.sync.ledger.database import Database
 from duban.sync.ledger.document import parse
 from duban.sync.ledger.migrations import Migration, pending
 from duban.sync.ledger.opening import looked_at, opened
+from duban.sync.ledger.past import Version
 from duban.sync.ledger.slots import LedgerSlots
 from duban.sync.ledger.values import (
     Committed,
@@ -31,6 +32,7 @@ from duban.sync.ledger.values import (
     IntentState,
     Lease,
     Message,
+    Moment,
     Run,
     TableMemory,
 )  # fmt: skip
@@ -165,11 +167,16 @@ class Ledger:
                 resumed += found.resumed
                 purged += mirror.purge(connection, read, now=now)
             exchange.adopt(connection, self.zone, _rows(cycle))
+            for place, records in _by_table(cycle.memories):
+                past.keep_memories(connection, place, records, str(instant_text(now)))
             recollection.remember(connection, cycle.memories, now=now)
             intents.close_observed(connection, decoder, _rows(cycle), run=run, at=now)
             planned = intents.plan(connection, cycle.intents, run=run, now=now)
             intents.drop_old(connection, now=now)
             keys = outbox.queue(connection, cycle.messages, run=run, now=now)
+            if cycle.judged is not None:
+                stirred = bool(changed or gone or resumed or cycle.memories or keys)
+                past.note(connection, cycle.judged, self.zone, changed=stirred)
         return Committed(changed, gone, resumed, purged, planned, keys)
 
     # --- writing
@@ -235,6 +242,54 @@ class Ledger:
         """Note that nobody can tell whether the message arrived, and that repeating it is not safe any more."""
         with self._database.writing() as connection:
             outbox.mark(connection, key, status="uncertain", error=plain(error))
+
+    # --- the past
+
+    def moments(self) -> list[Moment]:
+        """Return every recorded moment, oldest first."""
+        with self._database.reading() as connection:
+            return past.load_moments(connection, self._decoder())
+
+    def last_moment(self, sources: Collection[str] | None = None) -> Moment | None:
+        """Return the latest recorded moment, of a cycle that read exactly these sources where some are given."""
+        with self._database.reading() as connection:
+            return past.last_moment(connection, self._decoder(), None if sources is None else sorted(sources))
+
+    def document(self, fingerprint: str) -> str | None:
+        """Return the text of a recorded book of rules, or of how the tables stood at a moment."""
+        with self._database.reading() as connection:
+            return past.document(connection, fingerprint)
+
+    def books(self) -> dict[str, Mapping[str, str]]:
+        """Return the digests of every book that judged, by its fingerprint."""
+        with self._database.reading() as connection:
+            return past.digests(connection)
+
+    def versions(self, source: str, table: str, *, since: datetime) -> list[Version]:
+        """Return what the rows of a table were from ``since`` on, in no order."""
+        with self._database.reading() as connection:
+            return list(past.versions(connection, (source, table), self._decoder(), since))
+
+    def memories_since(self, source: str, table: str, *, since: datetime) -> list[tuple[Ref, Memory, datetime | None]]:
+        """Return what was remembered of a table's rows right before ``since`` and later, as (ref, memory, until when),
+        the versions of one row oldest first; ``None``: still."""
+        with self._database.reading() as connection:
+            return list(past.memories_since(connection, (source, table), since, self._decoder()))
+
+    def first_seen(self, source: str, table: str) -> dict[Ref, datetime | None]:
+        """Return since when each row of a table is known; ``None``: since before anything was recorded."""
+        with self._database.reading() as connection:
+            return past.first_seen(connection, (source, table), self._decoder())
+
+    def writes(self, source: str, table: str) -> list[tuple[Ref, datetime]]:
+        """Return when duban wrote the rows of a table, oldest first."""
+        with self._database.reading() as connection:
+            return past.writes(connection, (source, table), self._decoder())
+
+    def messages(self) -> list[Message]:
+        """Return every message that is known, those about rows that are deleted included, oldest first."""
+        with self._database.reading() as connection:
+            return outbox.every(connection, self._decoder())
 
     # --- running
 
@@ -308,6 +363,13 @@ class Ledger:
 
     def _decoder(self) -> Decoder:
         return Decoder(self.zone)
+
+
+def _by_table(memories: Mapping[Ref, Memory]) -> Iterator[tuple[tuple[str, str], list[str]]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for ref in memories:
+        found.setdefault((ref.source, ref.table), []).append(ref.record)
+    yield from found.items()
 
 
 def _rows(cycle: Cycle) -> Iterator[Item]:

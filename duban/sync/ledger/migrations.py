@@ -29,7 +29,52 @@ class Migration(NamedTuple):
     apply: Callable[[Connection], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(1, "the newest tables", schema.metadata.create_all),)
+def _clocks(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE duban_memories ADD COLUMN clocks TEXT NOT NULL DEFAULT '[]'"))
+
+
+def _history(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE duban_alerts ADD COLUMN history TEXT NOT NULL DEFAULT '[]'"))
+
+
+_PAST = (
+    "ALTER TABLE duban_items ADD COLUMN since VARCHAR(32)",
+    "ALTER TABLE duban_memories ADD COLUMN judged TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE duban_memories ADD COLUMN closing TEXT",
+    """CREATE TABLE duban_documents (
+        fingerprint TEXT NOT NULL PRIMARY KEY, what VARCHAR(16) NOT NULL, text TEXT NOT NULL, digests TEXT NOT NULL,
+        first_at VARCHAR(32) NOT NULL, last_at VARCHAR(32) NOT NULL
+    )""",
+    """CREATE TABLE duban_moments (
+        at VARCHAR(32) NOT NULL, run TEXT NOT NULL, sources TEXT NOT NULL, book TEXT NOT NULL, tables TEXT NOT NULL,
+        held TEXT NOT NULL, landmark BOOLEAN NOT NULL, PRIMARY KEY (at, run)
+    )""",
+    """CREATE TABLE duban_past (
+        source TEXT NOT NULL, table_name TEXT NOT NULL, record TEXT NOT NULL, name VARCHAR(16) NOT NULL,
+        until VARCHAR(32) NOT NULL, since VARCHAR(32), data TEXT NOT NULL,
+        PRIMARY KEY (source, table_name, record, name, until)
+    )""",
+    "CREATE INDEX duban_past_until ON duban_past (until)",
+)
+
+
+def _past(connection: Connection) -> None:
+    for statement in _PAST:
+        connection.execute(text(statement))
+
+
+def _approved(connection: Connection) -> None:
+    connection.execute(text("ALTER TABLE duban_memories ADD COLUMN extended TEXT NOT NULL DEFAULT '[]'"))
+    connection.execute(text("ALTER TABLE duban_memories ADD COLUMN waived TEXT NOT NULL DEFAULT '[]'"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(1, "the newest tables", schema.metadata.create_all),
+    Migration(2, "pauses and cycles of clocks", _clocks),
+    Migration(3, "the history of alerts", _history),
+    Migration(4, "the past: versions of rules, rows and memories", _past),
+    Migration(5, "extensions on record, rules that were waived", _approved),
+)
 
 
 def applied(connection: Connection) -> frozenset[int]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
 from duban.item import Item, Ref
+from duban.sync.ledger import past
 from duban.sync.ledger.codec import Decoder, cells_of, instant_text, item_hash, json_text, plain
 from duban.sync.ledger.schema import intents, items, memories, outbox, tables
 from duban.sync.ledger.upsert import Upsert, chunks, every_column_but
@@ -33,17 +34,18 @@ _MARK_GONE = (
         items.c.table_name == bindparam("of_table"),
         items.c.record == bindparam("of_record"),
     )
-    .values(gone_at=bindparam("since"))
+    .values(gone_at=bindparam("gone_since"))
 )
 
 
 class Difference(NamedTuple):
-    """Which records of one table changed (new, different or back again) and their hashes, how many are back, and which
-    are not there any more."""
+    """Which records of one table changed (new, different or back again) and their hashes, how many are back, which
+    are not there any more, and which of those that changed were there before."""
 
     changed: Mapping[str, bytes]
     resumed: int
     missing: list[str]
+    stored: frozenset[str] = frozenset()
 
 
 def hashes_of(rows: Iterable[Item]) -> dict[str, bytes]:
@@ -55,26 +57,33 @@ def difference(connection: Connection, read: TableRead, hashes: dict[str, bytes]
     """Compare what was read with the mirror. Uses ``hashes`` up: those that did not change are taken out."""
     stored = select(items.c.record, items.c.hash, items.c.gone_at).where(*_in_table(read.source, read.table))
     missing: list[str] = []
+    known_before: list[str] = []
     resumed = 0
     for record, known, gone_at in connection.execute(stored, execution_options={"yield_per": 10_000}):
         seen = hashes.get(record)
         if seen is None:
             if gone_at is None:
                 missing.append(record)
-        elif gone_at is not None:
-            resumed += 1
-        elif seen == known:
+        elif gone_at is None and seen == known:
             del hashes[record]
-    return Difference(hashes, resumed, missing if read.read == "complete" else [])
+        else:
+            known_before.append(record)
+            resumed += gone_at is not None
+    return Difference(hashes, resumed, missing if read.read == "complete" else [], frozenset(known_before))
 
 
 def write(connection: Connection, read: TableRead, found: Difference, *, run: str, now: datetime) -> None:
     """Write the changed rows, mark the missing ones, and note how the table was read."""
     # In the order of the key: filling an index out of order costs three times as much for a large table.
     rows = sorted((item for item in read.items if item.ref.record in found.changed), key=_record)
-    PUT_ITEM(connection, (_row(item, found.changed[item.ref.record], run) for item in rows))
-    since = instant_text(now)
-    gone = ({"of_source": read.source, "of_table": read.table, "of_record": r, "since": since} for r in found.missing)
+    since = str(instant_text(now))
+    replaced = {item.ref.record: _row(item, b"", run) for item in rows if item.ref.record in found.stored}
+    same = past.keep_items(connection, (read.source, read.table), replaced, since)
+    PUT_ITEM(connection, (
+        _row(item, found.changed[item.ref.record], run, same.get(item.ref.record, since)) for item in rows
+    ))  # fmt: skip
+    table = {"of_source": read.source, "of_table": read.table, "gone_since": since}
+    gone = (table | {"of_record": record} for record in found.missing)
     for chunk in chunks(gone):
         connection.execute(_MARK_GONE, chunk)
     complete = read.read == "complete"
@@ -89,6 +98,7 @@ def purge(connection: Connection, read: TableRead, *, now: datetime) -> int:
     here = _in_table(read.source, read.table)
     old = select(items.c.record).where(*here, items.c.gone_at < instant_text(now - KEEP_GONE))
     records = list(connection.execute(old).scalars())
+    past.keep_purged(connection, (read.source, read.table), records, str(instant_text(now)))
     for table in (intents, outbox, memories, items) if records else ():
         statement = delete(table).where(
             table.c.source == read.source, table.c.table_name == read.table, table.c.record == bindparam("of_record")
@@ -135,12 +145,13 @@ def _record(item: Item) -> str:
     return item.ref.record
 
 
-def _row(item: Item, hash_: bytes, run: str) -> dict[str, Any]:
+def _row(item: Item, hash_: bytes, run: str, since: str | None = None) -> dict[str, Any]:
     return {
         "source": item.ref.source, "table_name": item.ref.table, "record": item.ref.record, "kind": item.kind,
         "code": plain(item.code), "hash": hash_, "gone_at": None, "changed_run": run,
         "cells": json_text(cells_of(item)), "own": json_text(dict(item.own)) if item.own else "{}",
         "bad": json_text(dict(item.bad)) if item.bad else "{}", "url": None if item.url is None else plain(item.url),
+        "since": since,
     }  # fmt: skip
 
 

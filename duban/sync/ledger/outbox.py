@@ -15,6 +15,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from duban.item import Ref
 from duban.sync.ledger.codec import Decoder, instant_text, json_text, plain
+from duban.sync.ledger.past import purged_messages
 from duban.sync.ledger.recollection import key_row
 from duban.sync.ledger.schema import outbox
 from duban.sync.ledger.upsert import Upsert, chunks, every_column_but
@@ -58,6 +59,13 @@ def pending(connection: Connection, decoder: Decoder, *, now: datetime, source: 
         rows = rows.where(outbox.c.source == source)
     rows = rows.order_by(outbox.c.created_at, outbox.c.key)
     return [message_from(row, decoder) for row in connection.execute(rows)]
+
+
+def every(connection: Connection, decoder: Decoder) -> list[Message]:
+    """Return every message, oldest first; of those about rows that were deleted what the past kept."""
+    known = [message_from(row, decoder) for row in connection.execute(select(outbox))]
+    known += purged_messages(connection, decoder)
+    return sorted(known, key=lambda message: (instant_text(message.created_at) or "", message.key))
 
 
 def mark_sending(connection: Connection, key: str, at: datetime) -> bool:

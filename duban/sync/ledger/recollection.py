@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Select, and_, bindparam, delete, select, update
 
 from duban.item import Ref, Value
-from duban.rules.memory import Alert, Memory
+from duban.rules.memory import Alert, ClockPast, Closing, Judged, Memory, Transition
 from duban.sync.ledger.codec import Decoder, day_text, instant_text, json_text, plain
 from duban.sync.ledger.schema import alerts, memories, status_spans
 from duban.sync.ledger.upsert import Upsert, chunks, every_column_but
@@ -58,12 +58,17 @@ _STORED_ALERTS = _those(alerts)
 # --- reading
 
 
+MEMORY_COLUMNS = (
+    "record", "status", "status_since", "previous_status", "explanation", "explained_seen_at",
+    "explained_unseen_at", "human", "human_at", "written_at", "findings", "baseline", "imported", "clocks",
+    "judged", "closing", "extended", "waived"
+)  # fmt: skip
+
+
 def memories_of(source: str, table: str) -> Select[Any]:
     """Return the query for a table's memories, for :func:`memories_from`."""
-    names = ("record", "status", "status_since", "previous_status", "explanation", "explained_seen_at",
-             "explained_unseen_at", "human", "human_at", "written_at", "findings", "baseline", "imported")  # fmt: skip
     here = memories.c.source == source, memories.c.table_name == table
-    return select(*(memories.c[name] for name in names)).where(*here)
+    return select(*(memories.c[name] for name in MEMORY_COLUMNS)).where(*here)
 
 
 def alerts_of(source: str, table: str) -> Select[Any]:
@@ -78,13 +83,15 @@ def memories_from(
     known = {row.record: alert_from(row, decoder) for row in alert_rows}
     instant, texts, shared = decoder.instant, decoder.texts, decoder.shared
     for (record, status, since, previous, explanation, seen, unseen, human, human_at, written_at, findings, baseline,
-         imported) in rows:  # fmt: skip
+         imported, clocks, judged, closing, extended, waived) in rows:  # fmt: skip
         yield (
             Ref(source, table, record),
             Memory(
                 shared(status), instant(since), shared(previous), known.get(record, _NO_ALERT), explanation,
                 instant(seen), instant(unseen), human, instant(human_at), instant(written_at), texts(findings),
-                _pairs(baseline), bool(imported),
+                _pairs(baseline), bool(imported), _clocks(clocks, decoder),
+                judged=_judged(judged, decoder), closing=_closing(closing, decoder), extended=_pairs(extended),
+                waived=_pairs(waived),
             ),
         )  # fmt: skip
 
@@ -112,11 +119,52 @@ def alert_from(row: Any, decoder: Decoder) -> Alert:
     values: dict[str, Any] = {name: getattr(row, name) for name in ALERT_PLAIN}
     values |= {name: decoder.instant(getattr(row, name)) for name in ALERT_INSTANTS}
     values |= {name: decoder.day(getattr(row, name)) for name in ALERT_DAYS}
-    return Alert(**values)
+    return Alert(**values, history=_history(row.history, decoder))
+
+
+def _history(text: str, decoder: Decoder) -> tuple[Transition, ...]:
+    return () if text == "[]" else tuple(
+        Transition(move, decoder.known_instant(at), before, after, tuple((name, fact) for name, fact in cause))
+        for move, at, before, after, cause in json.loads(text)
+    )
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     return () if text == "[]" else tuple((key, value) for key, value in json.loads(text))
+
+
+def _clocks(text: str, decoder: Decoder) -> tuple[ClockPast, ...]:
+    instant, known = decoder.instant, decoder.known_instant
+    return () if text == "[]" else tuple(
+        ClockPast(
+            name, cycle, instant(since), instant(ended), instant(paused), tuple((known(a), known(b)) for a, b in pauses)
+        )
+        for name, cycle, since, ended, paused, pauses in json.loads(text)
+    )
+
+
+def _judged(text: str, decoder: Decoder) -> tuple[Judged, ...]:
+    return () if text == "[]" else tuple(
+        Judged(rule, version, digest, decoder.instant(since)) for rule, version, digest, since in json.loads(text)
+    )
+
+
+def _closing(text: str | None, decoder: Decoder) -> Closing | None:
+    if text is None:
+        return None
+    at, book, sla, due = json.loads(text)
+    return Closing(decoder.known_instant(at), book, sla, decoder.instant(due))
+
+
+def _closing_data(closing: Closing | None) -> str | None:
+    if closing is None:
+        return None
+    return json_text([instant_text(closing.at), closing.book, closing.sla, instant_text(closing.sla_due)])
+
+
+def _clock_data(past: ClockPast) -> list[Any]:
+    times = [instant_text(moment) for moment in (past.since, past.ended_at, past.paused_since)]
+    return [past.name, past.cycle, *times, [[instant_text(a), instant_text(b)] for a, b in past.pauses]]
 
 
 # --- writing
@@ -232,6 +280,12 @@ def memory_row(ref: Ref, memory: Memory, code: str) -> dict[str, Any]:
         "explained_unseen_at": instant_text(memory.explained_unseen_at), "human": memory.human,
         "human_at": instant_text(memory.human_at), "written_at": instant_text(memory.written_at), "written": "{}",
         "findings": json_text(memory.findings), "baseline": json_text(memory.baseline), "imported": memory.imported,
+        "judged": "[]" if not memory.judged else json_text([
+            [rule, version, digest, instant_text(since)] for rule, version, digest, since in memory.judged
+        ]),
+        "closing": _closing_data(memory.closing), "extended": json_text(memory.extended),
+        "waived": json_text(memory.waived),
+        "clocks": "[]" if not memory.clocks else json_text([_clock_data(past) for past in memory.clocks]),
     }  # fmt: skip
 
 
@@ -239,7 +293,9 @@ def alert_row(ref: Ref, alert: Alert) -> dict[str, Any]:
     """Return the row of an alert."""
     row = key_row(ref) | {name: getattr(alert, name) for name in ALERT_PLAIN}
     row |= {name: instant_text(getattr(alert, name)) for name in ALERT_INSTANTS}
-    return row | {name: day_text(getattr(alert, name)) for name in ALERT_DAYS}
+    row |= {name: day_text(getattr(alert, name)) for name in ALERT_DAYS}
+    steps = [[step.move, instant_text(step.at), step.before, step.after, step.cause] for step in alert.history]
+    return row | {"history": json_text(steps)}
 
 
 def key_row(ref: Ref) -> dict[str, Any]:

@@ -83,6 +83,7 @@ items = Table(
     Column("own", Text, nullable=False),
     Column("bad", Text, nullable=False),
     Column("url", Text),
+    Column("since", _INSTANT),  # when these cells were first read; unknown for rows older than the record of the past
 )
 # Finding what changed reads (record, hash) of a whole table: from this index it takes 1.2 s for 1,000,000 rows, from
 # the rows themselves 4.6 s.
@@ -108,6 +109,11 @@ memories = Table(
     Column("findings", Text, nullable=False),
     Column("baseline", Text, nullable=False),
     Column("imported", Boolean, nullable=False),
+    Column("clocks", Text, nullable=False, server_default="[]"),
+    Column("judged", Text, nullable=False, server_default="[]"),
+    Column("closing", Text),
+    Column("extended", Text, nullable=False, server_default="[]"),
+    Column("waived", Text, nullable=False, server_default="[]"),
 )
 
 
@@ -135,6 +141,7 @@ alerts = Table(
     Column("explained_late", Boolean),
     Column("sla", Text, nullable=False),
     Column("shadow", Boolean, nullable=False),
+    Column("history", Text, nullable=False, server_default="[]"),
     _of_memory(),
 )
 
@@ -157,6 +164,44 @@ waiting = Table(
     Column("code", Text, primary_key=True),
     Column("state", Text, nullable=False),
 )
+
+# --- the past: what a backtest replays
+
+# Books of rules, and forms of tables, by the fingerprint of their text: thousands of runs share one.
+documents = Table(
+    "duban_documents",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("what", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("digests", Text, nullable=False),
+    Column("first_at", _INSTANT, nullable=False),
+    Column("last_at", _INSTANT, nullable=False),
+)
+
+moments = Table(
+    "duban_moments",
+    metadata,
+    Column("at", _INSTANT, primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("sources", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("tables", Text, nullable=False),
+    Column("held", Text, nullable=False),
+    Column("landmark", Boolean, nullable=False),
+)
+
+# What a row, or what is remembered of it, was until a moment; ``name`` is item, memory, messages or write.
+past = Table(
+    "duban_past",
+    metadata,
+    *_row_key(),
+    Column("name", String(16), primary_key=True),
+    Column("until", _INSTANT, primary_key=True),
+    Column("since", _INSTANT),
+    Column("data", Text, nullable=False),
+)
+Index("duban_past_until", past.c.until)
 
 # --- what was written and said
 

@@ -97,16 +97,52 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """The book of rules that judged: its fingerprint, the digests of its rules, and its text
+    (``duban.rules.bookrecord``)."""
+
+    fingerprint: str
+    digests: Mapping[str, str]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One cycle as a replay needs it: when, which sources were read, and by which book was judged. ``tables`` is the
+    fingerprint of how every table stood (``Ledger.document`` has the text); ``held`` are the tables of which nothing
+    was remembered or said. A ``landmark`` changed something or is the first of its hour."""
+
+    at: datetime
+    run: str
+    sources: tuple[str, ...]
+    book: str
+    tables: str
+    held: tuple[tuple[str, str], ...] = ()
+    landmark: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a cycle leaves of its judging: the rules, the moment, and the text that ``moment.tables`` stands for."""
+
+    rules: Rules
+    moment: Moment
+    tables: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cycle:
     """Everything that one cycle found out and is about to do. What is not in it stays as it was.
 
-    ``memories`` should hold only those that changed (``changed``): each one given is written.
+    ``memories`` should hold only those that changed (``changed``): each one given is written. ``judged`` is what a
+    replay needs; without it the cycle leaves no moment.
     """
 
     tables: Sequence[TableRead] = ()
     memories: Mapping[Ref, Memory] = field(default_factory=dict)
     intents: Sequence[Intent] = ()
     messages: Sequence[Message] = ()
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True, slots=True)
