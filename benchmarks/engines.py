@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Row = dict[str, Any]
-# A name, how rows are prepared (not timed), how they are asked (timed): a list of truths for every row.
+# A name, how rows get their form, how they are asked: a list of truths for every row.
 Way = tuple[str, Callable[[Sequence[Row]], Any], Callable[[Any], Any]]
 
 _ACTIVE = 'status not in ["取消", "暂停"]'

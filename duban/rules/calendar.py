@@ -224,6 +224,11 @@ class Calendar:
                     flags[day.toordinal() - _FIRST] = flag
         return flags
 
+    def day_index(self) -> tuple[Sequence[int], int]:
+        """Return how many workdays there are up to each day, from the year 1 on, and the ordinal of the first entry:
+        the day before the years 2000 to 2100."""
+        return self._counts or self._counted(), _BEFORE
+
     def _counted(self) -> list[int]:
         """Workdays from the year 1 on, up to the day before each of the years 2000 to 2100 and the last of them."""
         self._counts[:] = accumulate(self._flags, initial=_mondays_to_fridays(_BEFORE))

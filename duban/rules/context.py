@@ -70,6 +70,7 @@ class Context:
         "extensions",
         "grants",
         "hits",
+        "human_update",
         "item",
         "ladder_due",
         "laddered",
@@ -102,6 +103,11 @@ class Context:
         self.answered_at: datetime | None = None
         self.explanation_parts = self.extensions = 0
         self.closed = _is_closed(item)
+        self.human_update: datetime | None = self.last_human_update(memory)
+
+    def last_human_update(self, memory: Memory) -> datetime | None:
+        """Return the last change by a person (C17) that a memory holds; missing while 最近更新 is empty."""
+        return None if self.get("last_update") is None else memory.human_at
 
     # --- the item and its neighbours
 
@@ -229,11 +235,6 @@ class Context:
         return due
 
     @property
-    def human_update(self) -> datetime | None:
-        """The last change by a person (C17); missing while 最近更新 is empty."""
-        return None if self.get("last_update") is None else self.renewed.human_at
-
-    @property
     def changed_since_signing(self) -> tuple[str, ...]:
         """Fields that differ from the baseline stored when the table was signed."""
         now = dict(signed_values(self))
@@ -253,28 +254,6 @@ class Context:
         self._clocks = None
 
     # --- functions of the language
-
-    def wd(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
-        """Workdays after ``start`` up to ``end``."""
-        if start is None or end is None:
-            return None
-        world = self.world
-        if isinstance(start, datetime) and start.tzinfo is not world.zone:
-            start = start.astimezone(world.zone)
-        if isinstance(end, datetime) and end.tzinfo is not world.zone:
-            end = end.astimezone(world.zone)
-        return world.calendar.wd(start, end)
-
-    def workdays(self, start: date | datetime | None, end: date | datetime | None) -> int | None:
-        """Workdays from ``start`` to ``end``, both included."""
-        if start is None or end is None:
-            return None
-        world = self.world
-        if isinstance(start, datetime) and start.tzinfo is not world.zone:
-            start = start.astimezone(world.zone)
-        if isinstance(end, datetime) and end.tzinfo is not world.zone:
-            end = end.astimezone(world.zone)
-        return world.calendar.workdays_between(start, end)
 
     def is_workday(self, day: date | datetime | None) -> bool | None:
         """Whether a day is a workday."""

@@ -378,6 +378,7 @@ def _remember(context: Context) -> None:
             changes["baseline"] = signed_values(context) if signed else ()
     if changes:
         context.renewed = replace(memory, **changes)  # type: ignore[arg-type]
+        context.human_update = context.last_human_update(context.renewed)
 
 
 def _human_update(context: Context, memory: Memory, changes: Mapping[str, object]) -> datetime | None:

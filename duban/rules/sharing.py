@@ -225,16 +225,25 @@ class _Writer(ast.NodeTransformer):
         if branch.hits:
             found.append(_hit(branch.hits))
         for way in ways:
-            first = _first_read(way.tests[0])
-            self._kept = kept
-            if first is not None and first not in kept and way.reads[first] > 1:
-                self._kept = kept | {first}
-                found.append(_assign(first, _source_of(first)))
-            below = self._kept
-            tests = [self.visit(test) for test in way.tests]
-            test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
-            found.append(ast.If(test, self._statements(way, below), []))
+            found += self._asked(way, way.tests, kept)
         return found
+
+    def _asked(self, branch: _Branch, tests: Sequence[ast.expr], kept: frozenset[str]) -> list[ast.stmt]:
+        """Ask these conditions of a branch in turn. What one of them reads before all else, and is read again after
+        it, goes into a local on the way."""
+        for place, test in enumerate(tests):
+            first = _first_read(test)
+            if first is None or first in kept:
+                continue
+            if _reads(tests[place:])[first] + sum(below.reads[first] for below in branch.below.values()) > 1:
+                rest = [_assign(first, _source_of(first)), *self._asked(branch, tests[place:], kept | {first})]
+                return [ast.If(self._all(tests[:place], kept), rest, [])] if place else rest
+        return [ast.If(self._all(tests, kept), self._statements(branch, kept), [])]
+
+    def _all(self, tests: Sequence[ast.expr], kept: frozenset[str]) -> ast.expr:
+        self._kept = kept
+        visited = [self.visit(test) for test in tests]
+        return visited[0] if len(visited) == 1 else ast.BoolOp(ast.And(), visited)
 
     def visit(self, node: ast.AST) -> Any:
         """Return a node with locals in the place of what is kept. Inside a comprehension nothing is: its locals

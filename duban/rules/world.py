@@ -14,6 +14,7 @@ from duban.people import Directory
 from duban.rules.calendar import Calendar
 from duban.rules.clock import Clock, Pauses
 from duban.rules.context import Context, TableView
+from duban.rules.daycount import day_counts
 from duban.rules.memory import Memory
 from duban.rules.waivers import NO_WAIVERS, Waivers
 from duban.wording import Language
@@ -64,6 +65,7 @@ class World:
     def __post_init__(self) -> None:
         self.now = self.now.astimezone(self.zone)
         self.today = self.now.date()
+        self.wd, self.workdays = day_counts(self.calendar, self.zone)
         self._by_code, self._no_rows = _Index(), _Index()
         self._by_record: dict[str, _Index] = {}
         self._projects: dict[str, Context] = {}

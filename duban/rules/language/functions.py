@@ -1,6 +1,6 @@
 """The fixed table of functions. Each has a sentence for people, argument types, a result and a source template.
 
-``{0}``, ``{1}`` are the arguments' sources, ``{c}`` the context of the item that the call is about.
+``{0}``, ``{1}`` are the arguments' sources, ``{c}`` the context of the item that the call is about, ``_w`` the world.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Function(NamedTuple):
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "wd": Function((DAY, DAY), NUMBER, "{c}.wd({0}, {1})", True, "workdays after the first day, up to the second"),
+    "wd": Function((DAY, DAY), NUMBER, "_w.wd({0}, {1})", True, "workdays after the first day, up to the second"),
     "workdays": Function(
-        (DAY, DAY), NUMBER, "{c}.workdays({0}, {1})", True, "workdays from one day to another, both included"
+        (DAY, DAY), NUMBER, "_w.workdays({0}, {1})", True, "workdays from one day to another, both included"
     ),
     "is_workday": Function(
         (DAY,), BOOL, "{c}.is_workday({0})", True, "whether a day is a workday, make-up workdays included"
