@@ -5,6 +5,7 @@ Pure values; read from ``directory.yaml`` by ``config``, asked by rules (who is 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,6 +61,10 @@ class Directory:
         return {tool_id: contact.name for contact in self.people.values() for tool_id in contact.ids()}
 
     @cached_property
+    def _by_name(self) -> Mapping[str, str]:
+        return {_form(name): name for name in (*self.people, *self._homes, *self.superiors)}
+
+    @cached_property
     def _homes(self) -> Mapping[str, str]:
         homes: dict[str, str] = {}
         for department in self.departments.values():
@@ -89,9 +94,7 @@ class Directory:
         """Return the directory's name for a person of a tool: by tool id first, then by name; ``None`` if unknown."""
         if person.id and person.id in self._by_id:
             return self._by_id[person.id]
-        name = person.name.strip()
-        known = name in self.people or name in self._homes or name in self.superiors
-        return name if known else None
+        return self._by_name.get(_form(person.name))
 
     def home(self, name: str) -> Department | None:
         """Return the department a person belongs to, as head, liaison or member."""
@@ -100,3 +103,8 @@ class Directory:
     def homes(self, name: str) -> tuple[Department, ...]:
         """Return every department that names a person, in the directory's order."""
         return self._every_home.get(name, ())
+
+
+def _form(name: str) -> str:
+    """Return a name as it is compared: some tools and machines write é as two characters."""
+    return unicodedata.normalize("NFC", name).strip()

@@ -5,6 +5,7 @@ import pytest
 from duban.config import load_config, load_directory
 from duban.errors import ConfigError
 from duban.item import Person
+from duban.people import Contact, Directory
 
 
 def written(tmp_path, text: str):
@@ -96,3 +97,9 @@ def test_an_admin_whom_the_directory_does_not_know(tmp_path):
     assert [(problem.line, problem.column) for problem in caught.value.problems] == [(1, 13)]
     path.write_text(text.replace("林晓文", "林晓雯"), encoding="utf-8")
     assert load_config(path, env={}).admin == ("徐洋", "林晓雯")
+
+
+def test_a_name_is_the_same_however_its_accents_are_stored() -> None:
+    directory = Directory(people={"Zo\u00e9 M\u00fcller": Contact("Zo\u00e9 M\u00fcller")})
+    assert directory.name_of(Person("", " Zoe\u0301 Mu\u0308ller")) == "Zo\u00e9 M\u00fcller"
+    assert directory.name_of(Person("", "Zoe Muller")) is None

@@ -16,13 +16,13 @@ import pytest
 
 from tests.rules.oracle.chance import china
 from tests.rules.oracle.days import Clock, deadline, last_completed_week, wd
-from tests.rules.oracle.engine import mapped_keys
+from tests.rules.oracle.engine import Engine, mapped_keys
 from tests.rules.oracle.histories import made_up
 from tests.rules.oracle.history import History, Step, first_difference, shown, shrink
 from tests.rules.oracle.judge import judge
 from tests.rules.oracle.ladder import Past
 from tests.rules.oracle.rulebook import RULES
-from tests.rules.oracle.world import DEFAULTS, Row, Table
+from tests.rules.oracle.world import DEFAULTS, Department, Row, Table
 from tests.rules.rules_world import guide
 
 FIXED = 36
@@ -188,3 +188,94 @@ def test_the_oracle_climbs_the_ladder_of_the_guide():
         world = history.world(Step(datetime.fromisoformat(moment), (Row("a", TASKS, "task", dict(cells)),)))
         states.append(shown(world, judge(world, pasts))["a"]["state"])
     assert states == ["滞后预警已发", "滞后预警已发", "超时未说明", "已升级", "已说明", "已解除"]
+
+
+# ---------- what the comparison has found, kept as cases of their own
+
+
+def rules_of(
+    runs: dict[str, dict], kind: str = "task", *, without: tuple[str, ...] = (), on: tuple[str, ...] = ()
+) -> set[str]:
+    """The engine's findings of one row after the last of several runs; both judges must agree at each."""
+    table = Table("t", "feishu", {kind: frozenset(mapped_keys(kind)) - frozenset(without)})
+    steps = tuple(Step(datetime.fromisoformat(at), (Row("a", table, kind, cells),)) for at, cells in runs.items())
+    history = History((table,), china(), {}, steps, switched_on=frozenset(on))
+    assert first_difference(history) is None
+    engine = Engine({}, ())
+    return set([engine.judge(history.world(step)) for step in steps][-1]["a"]["rules"])
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_a_project_table_without_phases_is_judged():
+    found = rules_of(
+        {"2024-07-24 10:00": {"name": "甲", "exec_start": date(2024, 7, 8)}}, "project", without=("phase",)
+    )
+    assert {"KIK-01", "KIK-07", "PLN-10", "PLN-11", "COM-01"} <= found
+
+
+@pytest.mark.parametrize(("rule", "cells"), [
+    ("RAC-04", {"responsible_dept": ("市场部",), "accountable": ("市场部",)}),
+    ("RAC-06", {"responsible_dept": ("市场部", "研发部")}),
+])  # fmt: skip
+def test_rules_without_a_gate_judge_finished_tasks_too(rule, cells):
+    assert rule in rules_of({"2024-07-24 10:00": {"status": "已完成", **cells}}, on=(rule,))
+
+
+def test_minutes_are_due_after_the_end_of_the_meeting_and_not_of_one_without_an_end():
+    meeting = {"meeting_type": "启动会", "start_at": moment("2024-07-15 14:00")}
+    ended = {**meeting, "end_at": moment("2024-07-15 15:00")}
+    assert "KIK-09" in rules_of({"2024-07-24 10:00": ended}, "meeting")
+    assert "KIK-09" not in rules_of({"2024-07-24 10:00": meeting}, "meeting")
+
+
+def test_a_review_that_was_held_counts_though_another_is_planned():
+    table = {kind: Table(kind, "feishu", {kind: frozenset(mapped_keys(kind))}) for kind in ("project", "meeting")}
+    held = {"project": "甲", "meeting_type": "复盘会", "start_at": moment("2024-07-12 10:00")}
+    rows = (
+        Row("a", table["project"], "project", {"name": "甲", "phase": "收尾", "retro_at": date(2024, 7, 30)}),
+        Row("b", table["meeting"], "meeting", held),
+    )
+    history = History(tuple(table.values()), china(), {}, (Step(moment("2024-07-24 10:00"), rows),))
+    assert first_difference(history) is None
+    assert {"RVW-02", "ARC-01"} <= set(Engine({}, ()).judge(history.world(history.steps[0]))["a"]["rules"])
+
+
+def test_a_due_cell_that_was_empty_at_the_notice_was_not_moved_until_somebody_fills_it():
+    answered = {"status": "进行中", "lag_reason": "缺人", "adjust_plan": "加人", "new_due": date(2024, 7, 12)}
+    runs = {"2024-07-12 09:00": answered, "2024-07-17 09:00": answered}
+    assert {"LAG-02"} <= rules_of(runs)
+    assert "EXP-05" not in rules_of(runs)
+    assert "EXP-05" in rules_of({**runs, "2024-07-17 10:00": {**answered, "due": date(2024, 7, 31)}})
+
+
+def test_an_emptied_time_of_update_is_not_an_old_one():
+    runs = {"2024-07-15 09:00": {"status": "进行中", "last_update": moment("2024-07-12 09:00")}}
+    assert "STA-05" not in rules_of({**runs, "2024-07-29 09:00": {"status": "进行中"}})
+
+
+def test_progress_is_compared_exactly_at_the_threshold():
+    plan = {"status": "进行中", "planned_start": date(2024, 7, 8), "due": date(2024, 8, 9), "progress": 28.0}
+    assert "LAG-04" in rules_of({"2024-07-22 10:00": plan})  # 10 of 25 workdays, 28 % of 25 are 7: exactly 3 behind
+
+
+def test_cancelling_ends_the_record_of_a_late_answer():
+    late = {"status": "进行中", "due": date(2024, 7, 10)}
+    answered = {**late, "lag_reason": "缺人", "adjust_plan": "加人", "new_due": date(2024, 7, 31)}
+    runs = {"2024-07-15 09:00": late, "2024-07-18 09:00": answered}
+    assert "EXP-03" in rules_of(runs)
+    assert "EXP-03" in rules_of({**runs, "2024-07-18 10:00": {**answered, "status": "暂停"}})
+    cancelled = {**runs, "2024-07-18 10:00": {**answered, "status": "取消"}}
+    assert "EXP-03" not in rules_of({**cancelled, "2024-07-18 11:00": {**answered, "status": "暂停"}})
+
+
+def test_an_undecided_dispute_is_told_to_the_superior_it_was_submitted_to():
+    people = {"市场部": Department("林", "周总", "徐"), "研发部": Department("陈", "高总", "张")}
+    cells = {"submitted_at": moment("2024-07-15 09:00"), "submitted_to": "周总", "parties": ("研发部",)}
+    table = Table("t", "feishu", {"dispute": frozenset(mapped_keys("dispute"))})
+    step = Step(moment("2024-07-24 10:00"), (Row("a", table, "dispute", cells),))
+    history = History((table,), china(), people, (step,))
+    assert first_difference(history) is None
+    assert ("规范提醒", ["admin", "周总"], [], []) in Engine({}, ()).judge(history.world(step))["a"]["people"]

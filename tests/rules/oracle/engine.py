@@ -117,7 +117,7 @@ class Engine:
         answers: dict[str, dict[str, Any]] = {}
         for verdict in judgement.verdicts:
             fresh = [notice for notice in verdict.notices if notice.key not in self.sent and not notice.told]
-            self.sent |= {notice.key for notice in fresh}
+            self.sent |= {notice.key for notice in verdict.notices}
             told = [(n.template, sorted(n.to), sorted(n.cc), sorted(n.esc)) for n in fresh]
             answers[verdict.item.ref.record] = {
                 "rules": list(verdict.rules), "level": verdict.level, "state": verdict.state,
@@ -151,8 +151,14 @@ def _ref(row: Row) -> Ref:
 
 def _memory(imported: Imported) -> Memory:
     at = imported.alert_at and imported.alert_at.replace(tzinfo=ZONE)
+    until = imported.explain_deadline and imported.explain_deadline.replace(tzinfo=ZONE)
     alert = Alert(
-        imported.state, at, notices=imported.notices, baseline_due=imported.baseline_due, due_cell=imported.due_cell
+        imported.state,
+        at,
+        until,
+        notices=imported.notices,
+        baseline_due=imported.baseline_due,
+        due_cell=imported.due_cell,
     )
     return Memory(status=imported.status, alert=alert, imported=True)
 

@@ -22,7 +22,8 @@ from tests.rules.oracle.days import DAY
 from tests.rules.oracle.engine import as_world_params
 from tests.rules.oracle.history import History, Step
 from tests.rules.oracle.judge import Judgement, judge
-from tests.rules.oracle.ladder import Imported
+from tests.rules.oracle.ladder import Imported, deadline_of
+from tests.rules.oracle.world import Row, World
 
 
 def made_up(seed: int) -> History:
@@ -37,7 +38,12 @@ def made_up(seed: int) -> History:
     rows = climbers(chance, now) if climbing else company(chance, now)
     history = History(tuple(rows.tables), calendar, people, (), params, switched_on)
     first = rows.snapshot()
-    imports = {row.uid: _imported(chance, now) for row in first if climbing and chance.often(0.3)}
+    brought = climbing and calendar is china() and 2019 < now.year < 2026
+    imports = {
+        row.uid: _imported(history.world(Step(now, first)), chance, row)
+        for row in first
+        if brought and chance.often(0.3)
+    }
     history = replace(history, imports=imports, steps=(Step(now, first),))
     pasts = history.pasts()
     steps: list[Step] = []
@@ -52,18 +58,21 @@ def made_up(seed: int) -> History:
     return replace(history, steps=tuple(steps))
 
 
-def _imported(chance: Chance, now: datetime) -> Imported:
+def _imported(world: World, chance: Chance, row: Row) -> Imported:
     """A state that somebody brought along."""
     state = chance.one(
         ("正常", "临期", "轻微滞后", "滞后预警已发", "滞后预警已发", "超时未说明", "已升级", "已说明", "已解除")
     )
     status = chance.one((*STATUSES, None))
+    answered = all(row.filled(key) for key in ("lag_reason", "adjust_plan", "explained_at")) and row.get("new_due")
+    if state == "已说明" and (not answered or row.bad):  # nothing would tell what was answered, or when
+        state = "轻微滞后"
     if state in ("正常", "临期", "轻微滞后"):
         return Imported(status, state)
-    due = chance.day_near(now, 9, -2)
-    return Imported(
-        status, state, chance.past(now, (24, 48, 72, 96)), chance.one((1, 1, 2)), due, maybe(chance, 0.5, due)
-    )
+    due, at = chance.day_near(world.now - 2 * DAY, 7, 0), chance.past(world.now, (24, 48, 72, 96))
+    notices = chance.one((1, 1, 2))
+    until = deadline_of(world, "explain", at)
+    return Imported(status, state, at, until, notices, due, maybe(chance, notices - 0.5, due))
 
 
 def _next_moment(chance: Chance, now: datetime, judged: Judgement) -> datetime:

@@ -146,10 +146,9 @@ def dsp_03(case: Case) -> bool:
 @rule("DSP-04", "dispute", YELLOW)
 def dsp_04(case: Case) -> bool:
     start = case.row.get("submitted_at")
-    if start is None:
+    if start is None or not case.row.empty("decision"):
         return False
-    overdue = case.now > deadline_of(case.world, "dispute_decide", start)
-    return overdue and case.row.empty("decision") and not closed(case.row)
+    return case.now > deadline_of(case.world, "dispute_decide", start) and not closed(case.row)
 
 
 # ---------- risks

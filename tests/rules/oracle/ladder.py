@@ -51,6 +51,7 @@ class Imported:
     status: str | None
     state: str
     alert_at: datetime | None = None
+    explain_deadline: datetime | None = None
     notices: int = 0
     baseline_due: date | None = None
     due_cell: date | None = None
@@ -62,12 +63,18 @@ def begun(world: World, row: Row, imported: Imported) -> Past:
     Where due_cell was not stored, baseline_due stands in for notice 1. Of an answer neither time nor lateness was
     stored: the cell's 说明提交时间 against the deadline decides.
     """
-    past = Past(imported.state, 1, imported.notices, imported.alert_at, imported.baseline_due, imported.due_cell)
-    past.status = imported.status
+    past = Past(
+        state=imported.state, notices=imported.notices, alert_at=imported.alert_at, status=imported.status,
+        baseline_due=imported.baseline_due, due_cell=imported.due_cell,
+    )  # fmt: skip
     if past.due_cell is None:
         past.due_cell = past.baseline_due if past.notices == 1 else row.get("due")
+    ladder = Ladder(world, row, past)
+    if past.state in ("临期", "轻微滞后"):  # the message of that step was sent by whoever kept the state
+        ladder.see_explanation()
+        if STEP_OF.get(ladder.step) == past.state:
+            past.sent.add((ladder.step, 1, 0, ladder.effective_due))
     if past.state == "已说明":
-        ladder = Ladder(world, row, past)
         ladder.see_explanation()
         past.accepted_due, past.answered_at = row.get("new_due"), past.explained_at
         past.late = past.on_record = row.get("explained_at") is not None and past.explained_at > ladder.explain_deadline
