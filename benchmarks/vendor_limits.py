@@ -179,8 +179,9 @@ def _value(name: str, number: int, turn: int) -> str | float:
     return float(number % 9 + turn) if name == "滞后天数" else f"LAG-0{turn % 9}：滞后{number % 9}个工作日，请填写说明"
 
 
-def way_of_the_bytes(world: World, entry: dict[str, Any], times: int = 5) -> float:
-    """Return what a bare answer to one request that was asked before takes beyond the service's own time."""
+def way_of_the_bytes(world: World, entry: dict[str, Any], times: int) -> float:
+    """Return what a bare answer to one request that was asked before takes beyond the service's own time: the mean of
+    so many in a row, after a pause as long as before the run, because connections and caches cool down."""
     parts = urlsplit(world.address["url"])
     connection = http.client.HTTPConnection(str(parts.hostname), int(parts.port or 80))
     target = f"{quote(entry['path'])}?{urlencode(entry['query'])}"
@@ -197,7 +198,7 @@ def way_of_the_bytes(world: World, entry: dict[str, Any], times: int = 5) -> flo
     connection.close()
     time.sleep(WINDOW + 0.1)
     _, served = world.tally()
-    return statistics.median(whole - own for whole, own in zip(took, served[entry["path"]], strict=True))
+    return statistics.fmean(whole - own for whole, own in zip(took, served[entry["path"]], strict=True))
 
 
 def measured(line: Line, world: World, wall: float) -> None:
@@ -207,7 +208,7 @@ def measured(line: Line, world: World, wall: float) -> None:
     many = [entry for entry in entries if _kind(entry) == _kind(entries[-1])]
     assert len(many) == bulk, (len(many), bulk)
     times = [seconds for path in dict.fromkeys(entry["path"] for entry in many) for seconds in served[path]]
-    way = way_of_the_bytes(world, many[0])
+    way = way_of_the_bytes(world, many[0], min(bulk, 5))
     line.runs.append(Run(wall, [own + way for own in times], len(entries), sum(entry["refused"] for entry in entries)))
 
 

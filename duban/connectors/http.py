@@ -214,9 +214,11 @@ class Http:
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], params: Any, body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        with self._session.request(
-            method, url, params=params, data=body, headers=headers, timeout=self._timeout, stream=True,
-            allow_redirects=False, proxies=self._proxies,
+        session = self._session
+        prepared = session.prepare_request(requests.Request(method, url, params=params, data=body, headers=headers))
+        with session.send(  # not session.request: that looks for settings of the environment each time
+            prepared, timeout=self._timeout, stream=True, allow_redirects=False, proxies=self._proxies,
+            verify=session.verify, cert=None,
         ) as reply:  # fmt: skip
             # In one piece: requests' own 10 KiB pieces cost a page of 2 MB 230 fights for the interpreter's lock.
             return reply.status_code, reply.headers, b"".join(reply.iter_content(None))
