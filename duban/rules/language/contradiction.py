@@ -94,16 +94,17 @@ class _Search:
             found = self._constant(part)
             if found is not None:
                 return found
-        if not self._possible([(root, True)]):
-            return self._blamed(root, True, []) or self.error(_NEVER, root)
-        if gate and self._possible(gate) and not self._possible([*gate, (root, True)]):
-            return self._blamed(root, True, gate, _GATED) or self.error(_GATED, root)
+        if not self._possible([*gate, (root, True)]):  # the strictest question first: it is nearly always answered yes
+            if not gate or not self._possible([(root, True)]):
+                return self._blamed(root, True, []) or self.error(_NEVER, root)
+            if self._possible(gate):
+                return self._blamed(root, True, gate, _GATED) or self.error(_GATED, root)
         dead = self._dead(root, True, gate) if any(map(_joins, _parts(root))) else None
         return dead or self._unfailing(root)
 
     def holds_with(self, guard: Node, demands: list[Demand]) -> bool:
         sure = not any(self._terms.unknown(term) for term in _leaves(guard))
-        return sure and self._possible(demands) and not self._possible([*demands, (guard, False)])
+        return sure and not self._possible([*demands, (guard, False)]) and self._possible(demands)
 
     # --- what never changes by itself
 
@@ -253,10 +254,10 @@ class _Search:
     def _narrowed(self, node: Node, positive: bool, facts: Facts, terms: Terms) -> Facts | None:
         self._left, self._all = self._left - 1, self._all - 1
         found = dict(facts)
-        for says in terms.said(node, positive):
-            left = found.get(says.about, says.before).narrowed(says.operator, says.value)
+        for says, alone in terms.said(node, positive):
+            known = found.get(says.about)
+            left = alone if known is None else known.narrowed(says.operator, says.value)
             if left is None:
-                alone = says.before.narrowed(says.operator, says.value)
                 # Zero for a threshold that counts switches a term off: that is what parameters are for.
                 return facts if alone is None and terms.by_parameter(node) else None
             found[says.about] = left

@@ -47,13 +47,15 @@ class Terms:
 
     def __init__(self, codes: Mapping[int, Code], *, blind: bool = False) -> None:
         self._codes, self._blind = codes, blind
-        self._said: dict[tuple[int, bool], tuple[Says, ...]] = {}  # a term is asked again on many ways
+        self._said: dict[tuple[int, bool], tuple[tuple[Says, Possible | None], ...]] = {}  # asked on many ways
 
-    def said(self, node: Node, positive: bool) -> tuple[Says, ...]:
-        """Return what holds when a term surely does (or surely does not)."""
+    def said(self, node: Node, positive: bool) -> tuple[tuple[Says, Possible | None], ...]:
+        """Return what holds when a term surely does (or surely does not), each with what it alone leaves possible."""
         found = self._said.get((id(node), positive))
         if found is None:
-            found = self._said[id(node), positive] = tuple(self._says(node, positive))
+            says = self._says(node, positive)
+            found = tuple((each, each.before.narrowed(each.operator, each.value)) for each in says)
+            self._said[id(node), positive] = found
         return found
 
     def _says(self, node: Node, positive: bool) -> Iterator[Says]:
