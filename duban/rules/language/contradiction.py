@@ -82,7 +82,8 @@ class _Link(NamedTuple):
 class _Search:
     def __init__(self, compiled: Values) -> None:
         self._codes, self._lets = compiled.codes, compiled.lets
-        self._terms, self._blind = Terms(compiled.codes), Terms(compiled.codes, blind=True)
+        self._terms = Terms(compiled.codes, compiled.said[0])
+        self._blind = Terms(compiled.codes, compiled.said[1], blind=True)
         self._left, self._all = _MOST, _MOST_OF_ALL
 
     @staticmethod

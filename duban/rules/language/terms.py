@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from duban.rules.language import parse as tree
 from duban.rules.language.parse import Node
@@ -39,15 +39,18 @@ class Says(NamedTuple):
     before: Possible
 
 
+Said: TypeAlias = "dict[tuple[int, bool], tuple[tuple[Says, Possible | None], ...]]"
+
+
 class Terms:
     """Reads terms of conditions whose values were compiled: ``codes`` by the identity of their nodes.
 
-    ``blind`` terms about missing values say nothing that could be set against others.
+    ``blind`` terms about missing values say nothing that could be set against others. ``said`` keeps what was found
+    for the next question: a term is asked on many ways.
     """
 
-    def __init__(self, codes: Mapping[int, Code], *, blind: bool = False) -> None:
-        self._codes, self._blind = codes, blind
-        self._said: dict[tuple[int, bool], tuple[tuple[Says, Possible | None], ...]] = {}  # asked on many ways
+    def __init__(self, codes: Mapping[int, Code], said: Said, *, blind: bool = False) -> None:
+        self._codes, self._blind, self._said = codes, blind, said
 
     def said(self, node: Node, positive: bool) -> tuple[tuple[Says, Possible | None], ...]:
         """Return what holds when a term surely does (or surely does not), each with what it alone leaves possible."""

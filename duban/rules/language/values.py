@@ -85,6 +85,7 @@ class Values(ABC):
         self._context = context
         self.depth = 0  # how many lists are gone through around this
         self.codes: dict[int, Code] = {}  # what each part of the conditions became, by the node's identity
+        self.said: tuple[dict[Any, Any], dict[Any, Any]] = {}, {}  # what terms say of values, kept for `terms`
         self.lets: dict[str, Node] = {}  # what let names stand for
         self.roots: dict[str, Node] = {}  # the conditions compiled so far; they keep their nodes' identity
         self.gate: tuple[str, ...] = ()  # those that hold wherever people are told
