@@ -21,6 +21,7 @@ from duban.rules.calendar import Calendar
 from duban.rules.compiled import CompiledBook
 from duban.rules.waiverfile import read_waivers
 from duban.rules.waivers import Waivers
+from duban.sync.collector import calm_collector
 from duban.sync.setup import HoldLimits, Setup, Source, working_calendar
 from duban.yamlfile import Document, nearest, read_document
 
@@ -29,7 +30,8 @@ _LOG = logging.getLogger("duban.daemon")
 
 def load_rules(packs: Sequence[str | Path]) -> CompiledBook:
     """Read, merge, check and compile packs."""
-    return CompiledBook(read_book(packs, [check_templates]))
+    with calm_collector():  # what is made here stays
+        return CompiledBook(read_book(packs, [check_templates]))
 
 
 def load_rules_with(packs: Sequence[str | Path], params: Mapping[str, str | Mapping[str, str]]) -> CompiledBook:

@@ -82,6 +82,23 @@ class Told(NamedTuple):
     cc: tuple[To, ...]
 
 
+class _Gate(NamedTuple):
+    """A condition that was compiled first of all by a compiler: its source, and what it left there."""
+
+    node: Node
+    source: str
+    codes: Mapping[int, Code]
+    fields: set[str]
+    rules: set[str]
+
+    def entered(self, compiler: Compiler) -> str:
+        """Leave the same in another compiler."""
+        compiler.codes.update(self.codes)
+        compiler.uses.fields |= self.fields
+        compiler.uses.rules |= self.rules
+        return self.source
+
+
 class Compilation:
     """Compiles expressions of a book and collects every mistake with its place."""
 
@@ -95,6 +112,8 @@ class Compilation:
         self.read: set[str] = set()  # parameters, patterns and tables of pairs that conditions read
         self.asked: list[tuple[Rule, str, Compiler]] = []  # rules as they were checked, per kind
         self._in_view: dict[int, frozenset[str]] = {}
+        self._gates: dict[Any, _Gate] = {}  # sound ones, by text and what its names mean
+        self._said: dict[Any, tuple[dict[Any, Any], dict[Any, Any]]] = {}  # what terms say, where names mean the same
         search, captures = searcher(book.patterns)
         self.environment: dict[str, Any] = {
             **RUNTIME,
@@ -153,16 +172,37 @@ class Compilation:
         if node is None:
             return "False"
         compiler.in_view, compiler.roots[text] = self.in_view(place), node
+        scope = compiler.scope
+        if scope.mapped is not None:
+            return self._truth(compiler, node, text, place, part) or "False"
+        # Asked once, when the book is checked. Many rules begin with one gate: it is compiled and checked once.
+        fresh = not compiler.codes and not compiler.lets and not given
+        names = scope.kind, scope.clock, compiler.in_view
+        gate = self._gates.get((text, names)) if fresh else None
+        if not compiler.lets:
+            compiler.said = self._said.setdefault(names, ({}, {}))
+        if gate is not None and gate.node is node:
+            return gate.entered(compiler)
+        source = self._truth(compiler, node, text, place, part, given)
+        if fresh and source is not None:
+            uses = compiler.uses
+            self._gates[text, names] = _Gate(node, source, dict(compiler.codes), set(uses.fields), set(uses.rules))
+        return source or "False"
+
+    def _truth(
+        self, compiler: Compiler, node: Node, text: str, place: Place, part: Sequence[str | int],
+        given: Sequence[str] = (),
+    ) -> str | None:  # fmt: skip
         try:
             source = _readable(compiler.truth(node), text)
-            if compiler.scope.mapped is None:  # asked once, when the book is checked
+            if compiler.scope.mapped is None:
                 gate = [compiler.roots[each] for each in given if each in compiler.roots]
                 found = contradiction(node, compiler, gate, whole=not given)
                 if found is not None:
                     raise found
         except LanguageError as error:
             self.mistake(error, place, part=part)
-            return "False"
+            return None
         return source
 
     def value(

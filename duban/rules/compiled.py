@@ -169,10 +169,14 @@ class CompiledBook:
         )
 
     def _sentences(self, compiler: Compiler, text: Any, place: Place) -> dict[str, Sentence]:
-        sentences = {}
+        sentences: dict[str, Sentence] = {}
         for language in ("zh", "en"):
+            said = text.in_language(language)
+            if language == "en" and said == text.in_language("zh"):  # written once, for both
+                sentences[language] = sentences["zh"]
+                continue
             part = (language,) if place.document.has((*place.location, language)) else ()
-            sentences[language] = self.work.sentence(compiler, text.in_language(language), place, part)
+            sentences[language] = self.work.sentence(compiler, said, place, part)
         return sentences
 
     def _payload(self, compiler: Compiler, rule: Rule) -> Expression | None:

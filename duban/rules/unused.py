@@ -120,6 +120,8 @@ def _messages(work: Compilation) -> None:
 
 def _lets(work: Compilation, rule: Rule) -> None:
     entry = rule.entry
+    if not entry.let:
+        return
     texts = [*_strings([entry.when, entry.test, entry.payload, list(entry.once_per)])]
     told = (each if isinstance(each, str) else each.model_dump() for each in (*entry.to, *entry.cc, *entry.esc))
     texts += _strings(list(told))

@@ -1,4 +1,4 @@
-"""The garbage collector around a cycle: a million rows are no garbage, and looking for it costs more than the rows.
+"""The garbage collector around a cycle, or a load of rules: what stays is no garbage, and looking for it costs.
 
 With Python's own thresholds a cycle walks over all its rows again and again (2 to 4 times the whole load time,
 facts/rules-and-state section 4). Rows, items and verdicts refer to each other in one direction only, so that nothing of

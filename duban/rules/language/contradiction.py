@@ -42,11 +42,15 @@ def contradiction(
     search = _Search(compiled)
     if isinstance(node, tree.Literal):
         return search.error(_ALWAYS if node.value else _NEVER, node) if whole or not node.value else None
-    for root in (node, *_bodies(node)):
-        gate = [(condition, True) for condition in given] if root is node else []
-        found = search.of(root, gate)
-        if found is not None:
-            return found
+    parts = tuple(_parts(node))
+    found = search.of(node, [(condition, True) for condition in given], parts)
+    if found is not None:
+        return found
+    for part in parts:  # conditions inside lists
+        if isinstance(part, tree.Each) and part.name in {"any", "all", "count", "filter"}:
+            found = search.of(part.body, [], tuple(_parts(part.body)))
+            if found is not None:
+                return found
     return None
 
 
@@ -54,13 +58,6 @@ def excluded(guard: Node, conditions: Sequence[Node], compiled: Values) -> bool:
     """Tell whether a guard surely holds whenever all of the conditions do."""
     search = _Search(compiled)
     return search.holds_with(guard, [(condition, True) for condition in conditions])
-
-
-def _bodies(node: Node) -> Iterator[Node]:
-    """Yield the conditions that stand inside any(…), all(…), count(…) and filter(…)."""
-    for part in _parts(node):
-        if isinstance(part, tree.Each) and part.name in {"any", "all", "count", "filter"}:
-            yield part.body
 
 
 def _parts(node: Node) -> Iterator[Node]:
@@ -90,8 +87,9 @@ class _Search:
     def error(message: str, node: Node) -> LanguageError:
         return LanguageError(message, node.start, node.end)
 
-    def of(self, root: Node, gate: list[Demand]) -> LanguageError | None:
-        for part in _parts(root):
+    def of(self, root: Node, gate: list[Demand], parts: Sequence[Node]) -> LanguageError | None:
+        """Return the first mistake of a condition; ``parts`` are its nodes."""
+        for part in parts:
             found = self._constant(part)
             if found is not None:
                 return found
@@ -100,7 +98,7 @@ class _Search:
                 return self._blamed(root, True, []) or self.error(_NEVER, root)
             if self._possible(gate):
                 return self._blamed(root, True, gate, _GATED) or self.error(_GATED, root)
-        dead = self._dead(root, True, gate) if any(map(_joins, _parts(root))) else None
+        dead = self._dead(root, True, gate) if any(map(_joins, parts)) else None
         return dead or self._unfailing(root)
 
     def holds_with(self, guard: Node, demands: list[Demand]) -> bool:
@@ -196,10 +194,9 @@ class _Search:
     def _unfailing(self, root: Node) -> LanguageError | None:
         """Return a part that can never be false, and so asks nothing but whether its values are there."""
         for part, positive in _conditions(root, True):
-            if self._terms.fixed(part) or (not _joins(part) and self._terms.by_parameter(part)):
-                continue
             if not _joins(part):
-                if isinstance(part, tree.Binary) and self._narrowed(part, not positive, {}, self._terms) is None:
+                never = isinstance(part, tree.Binary) and self._narrowed(part, not positive, {}, self._terms) is None
+                if never and not self._terms.fixed(part) and not self._terms.by_parameter(part):
                     about = _UNFAILING if self._terms.unknown(part) else _ALWAYS
                     return self.error(about if positive else _NEVER, part)
                 continue

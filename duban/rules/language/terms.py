@@ -39,7 +39,8 @@ class Says(NamedTuple):
     before: Possible
 
 
-Said: TypeAlias = "dict[tuple[int, bool], tuple[tuple[Says, Possible | None], ...]]"
+# By a node's identity and whether it is to hold: the node, which must live as long as its number is used, and the rest.
+Said: TypeAlias = "dict[tuple[int, bool], tuple[Node, tuple[tuple[Says, Possible | None], ...]]]"
 
 
 class Terms:
@@ -57,9 +58,9 @@ class Terms:
         found = self._said.get((id(node), positive))
         if found is None:
             says = self._says(node, positive)
-            found = tuple((each, each.before.narrowed(each.operator, each.value)) for each in says)
+            found = node, tuple((each, each.before.narrowed(each.operator, each.value)) for each in says)
             self._said[id(node), positive] = found
-        return found
+        return found[1]
 
     def _says(self, node: Node, positive: bool) -> Iterator[Says]:
         match node:
