@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from duban.config import Config
@@ -16,14 +17,14 @@ from duban.connectors import connect
 from duban.connectors.limits import Pace
 from duban.errors import ConfigError, Problem
 from duban.notify.templates import check as check_templates
-from duban.rules.book import Book, merge, pack_files, read_book
+from duban.rules.book import Book, merge, read_book, read_packs
 from duban.rules.calendar import Calendar
 from duban.rules.compiled import CompiledBook
 from duban.rules.waiverfile import read_waivers
-from duban.rules.waivers import Waivers
+from duban.rules.waivers import NO_WAIVERS, Waivers
 from duban.sync.collector import calm_collector
 from duban.sync.setup import HoldLimits, Setup, Source, working_calendar
-from duban.yamlfile import Document, nearest, read_document
+from duban.yamlfile import Document, nearest
 
 _LOG = logging.getLogger("duban.daemon")
 
@@ -36,17 +37,20 @@ def load_rules(packs: Sequence[str | Path]) -> CompiledBook:
 
 def load_rules_with(packs: Sequence[str | Path], params: Mapping[str, str | Mapping[str, str]]) -> CompiledBook:
     """Return packs with parameters laid over them, as ``--set`` gives them: values, or values by key, as YAML texts."""
-    book = read_book(packs, [check_templates])
+    documents = read_packs(packs, [check_templates])
+    known = merge(documents).params
     for name in params:
-        if name not in book.params:
-            near = nearest(name, book.params)
+        if name not in known:
+            near = nearest(name, known)
             raise ConfigError(f"--set {name}: there is no such parameter" + (f"; did you mean {near}?" if near else ""))
     lines = ["params:"]
     for name, value in params.items():
         inside = value if isinstance(value, str) else ", ".join(f"{key}: {text}" for key, text in value.items())
         lines.append(f"  {name}: {inside if isinstance(value, str) else '{' + inside + '}'}")
-    documents = [read_document(path) for pack in packs for path in pack_files(pack)]
-    return CompiledBook(merge([*documents, *([Document("\n".join(lines), "--set")] if params else [])]))
+    if params:
+        documents.append(Document("\n".join(lines), "--set"))
+    with calm_collector():
+        return CompiledBook(merge(documents))
 
 
 def load_waivers(config: Config, book: CompiledBook | None) -> Waivers:
@@ -57,16 +61,25 @@ def load_waivers(config: Config, book: CompiledBook | None) -> Waivers:
     return read_waivers(config.waivers, rules=rules, directory=config.directory, tables=names)
 
 
-def check_everything(config: Config) -> tuple[CompiledBook, Calendar]:
+class Checked(NamedTuple):
+    """What a configuration's other files say."""
+
+    book: CompiledBook
+    calendar: Calendar
+    waivers: Waivers
+
+
+def check_everything(config: Config) -> Checked:
     """Check rules, calendar and waivers together, so that the mistakes of all come at once."""
     problems: list[Problem] = []
     book: CompiledBook | None = None
+    waivers = NO_WAIVERS
     try:
         book = load_rules(config.rules)
     except ConfigError as error:
         problems += error.problems
     try:
-        load_waivers(config, book)
+        waivers = load_waivers(config, book)
     except ConfigError as error:
         problems += error.problems
     params = book.params if book is not None else {}
@@ -76,12 +89,12 @@ def check_everything(config: Config) -> tuple[CompiledBook, Calendar]:
         raise ConfigError([*problems, *error.problems]) from None
     if problems or book is None:
         raise ConfigError(problems)
-    return book, calendar
+    return Checked(book, calendar, waivers)
 
 
 def make_setup(config: Config, pace: Pace, *, accept_missing: bool = False) -> Setup:
     """Return what cycles of this configuration work with; ``close`` it when done."""
-    book, calendar = check_everything(config)
+    book, calendar, waivers = check_everything(config)
     sources = tuple(
         Source(
             settings.name, settings.tool,
@@ -93,7 +106,7 @@ def make_setup(config: Config, pace: Pace, *, accept_missing: bool = False) -> S
     return Setup(
         sources, config.zone, config.language, book, calendar, config.directory,
         HoldLimits(config.limits.records, config.limits.share), config.fingerprint, config.admin, accept_missing,
-        waivers=load_waivers(config, book),
+        waivers=waivers,
     )  # fmt: skip
 
 

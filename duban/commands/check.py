@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from duban.assembly import check_everything, load_waivers
+from duban.assembly import check_everything
 from duban.commands.options import DEFAULT, ConfigOption, JsonOption, print_json
 from duban.config import config_schema, load_config
 from duban.rules.schema import rules_schema
@@ -24,10 +24,10 @@ def register(app: typer.Typer) -> None:
 def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Check the configuration, rules, calendar and directory. No network."""
     loaded = load_config(config)
-    book, calendar = check_everything(loaded)
+    book, calendar, approvals = check_everything(loaded)
     today = datetime.now(loaded.zone).date()
     year = today.year
-    waivers = load_waivers(loaded, book).entries
+    waivers = approvals.entries
     uncovered = [each for each in (year, year + 1) if not calendar.covered(each)]
     facts = {
         "sources": len(loaded.sources), "tables": sum(len(source.tables) for source in loaded.sources),

@@ -112,7 +112,7 @@ def test(files: FilesArgument = None, config: MaybeConfig = None, as_json: JsonO
         report = run_tests(load_rules(["guide", *own]))
     else:
         loaded = load_config(path)
-        book, calendar = check_everything(loaded)
+        book, calendar, _ = check_everything(loaded)
         report = run_tests(book, zone=loaded.zone, calendar=calendar, directory=loaded.directory)
     if as_json:
         print_json(report.to_json())

@@ -114,8 +114,13 @@ Check = Callable[[Document], list[Problem]]
 
 
 def read_book(packs: Sequence[str | Path], checks: Sequence[Check] = ()) -> Book:
-    """Read and merge packs in order: shipped names or paths. ``checks`` look at each file for what is not judging's
-    business (the texts of messages). Raises ``ConfigError`` with every mistake of every file."""
+    """Read and merge packs in order; see :func:`read_packs`."""
+    return merge(read_packs(packs, checks))
+
+
+def read_packs(packs: Sequence[str | Path], checks: Sequence[Check] = ()) -> list[Document]:
+    """Read packs in order: shipped names or paths. ``checks`` look at each file for what is not judging's business
+    (the texts of messages). Raises ``ConfigError`` with every mistake of every file."""
     documents: list[Document] = []
     problems: list[Problem] = []
     for pack in packs:
@@ -128,7 +133,7 @@ def read_book(packs: Sequence[str | Path], checks: Sequence[Check] = ()) -> Book
                 problems += error.problems
     if problems:
         raise ConfigError(problems)
-    return merge(documents)
+    return documents
 
 
 def pack_files(pack: str | Path) -> list[Path]:

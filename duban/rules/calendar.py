@@ -142,17 +142,11 @@ class Calendar:
     def wd(self, a: date, b: date) -> int:
         """Return the number of workdays d with a < d <= b (C3); 0 when a >= b."""
         after, upto = a.toordinal(), b.toordinal()
-        if _FIRST <= after < upto <= _LAST:
-            counts = self._counts or self._counted()
-            return counts[upto - _BEFORE] - counts[after - _BEFORE]
         return self._upto(upto) - self._upto(after) if after < upto else 0
 
     def workdays_between(self, first: date, last: date) -> int:
         """Return the number of workdays from one day to another, both included; 0 when ``last`` is the earlier."""
         start, end = first.toordinal(), last.toordinal()
-        if _FIRST <= start <= end <= _LAST:
-            counts = self._counts or self._counted()
-            return counts[end - _BEFORE] - counts[start - _FIRST]
         return self._upto(end) - self._upto(start - 1) if start <= end else 0
 
     def next_workday(self, day: date) -> date:

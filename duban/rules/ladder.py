@@ -358,7 +358,7 @@ def measure(context: Context, due: date | None, due_from: DueFrom) -> None:
         elif world.params.get("lag_unit") == "calendar":
             context.lag_days = max(0, (world.today - rolled) // timedelta(days=1))
         else:
-            context.lag_days = world.calendar.wd(rolled, world.today)
+            context.lag_days = world.wd(rolled, world.today)
     else:
         context.lag_days = 0 if context.status == "待审核" else None
 
