@@ -15,7 +15,7 @@ from duban.errors import ConfigError
 from duban.item import KINDS, fields_of
 from duban.rules.book import Book, Place, Rule
 from duban.rules.bookchecks import check_book, check_rule
-from duban.rules.bookrecord import BookRecord, record_of
+from duban.rules.bookrecord import BookRecord, book_text, record_of
 from duban.rules.clocks import ClockRule
 from duban.rules.compilation import Compilation, Expression, Ready, Sentence, To, Told
 from duban.rules.context import Context
@@ -73,6 +73,11 @@ class CompiledBook:
     def record(self) -> BookRecord:
         """Fingerprint, digests and versions: by what items stand judged."""
         return record_of(self.book)
+
+    @cached_property
+    def text(self) -> str:
+        """The rules as one text, for the ledger: every cycle leaves it behind, and it never changes."""
+        return book_text(self.book)
 
     @property
     def params(self) -> Mapping[str, Any]:

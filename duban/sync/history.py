@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from duban.errors import ConfigError
-from duban.rules.bookrecord import book_from, book_text
+from duban.rules.bookrecord import book_from
 from duban.rules.compiled import CompiledBook
 from duban.rules.context import TableView
 from duban.sync.ledger import Judged, Ledger, Moment, Rules
@@ -30,7 +30,7 @@ def left_behind(
     moment = Moment(
         now, run, tuple(sorted(set(read))), record.fingerprint, _fingerprint(tables), tuple(sorted(held))
     )  # fmt: skip
-    return Judged(Rules(record.fingerprint, record.digests, book_text(setup.book.book)), moment, tables)
+    return Judged(Rules(record.fingerprint, record.digests, setup.book.text), moment, tables)
 
 
 def tables_text(views: Views) -> str:
